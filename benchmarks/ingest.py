@@ -1,0 +1,141 @@
+"""From files to searchable passages: pages and chunks a second, and memory.
+
+    python -m benchmarks.ingest [--documents 10] [--pages 40]
+
+Text PDFs made by `benchmarks.corpus`, then pictures of the same pages (OCR). The peer, measured in the
+same run over the same text PDFs with the same encoder file, is LangChain's PyPDF loader, its recursive
+splitter and Chroma (`peer_ingest.py`). It has no OCR: over scans the limit is tesseract itself, called
+directly on the same page pictures.
+"""
+
+import argparse
+import asyncio
+import json
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pypdfium2 as pdfium
+
+from benchmarks.corpus import text_pdf
+from benchmarks.results import record
+from benchmarks.scan import scanned_copy
+from benchmarks.straight import Straight
+from stoa.base.settings import Settings
+from stoa.core.knowledge.documents import Source
+from stoa.wiring import build
+
+PEERS = Path(__file__).parents[1] / ".venv/peers/bin/python"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What went through, and how fast."""
+
+    pages: int
+    chunks: int
+    seconds: float
+    peak_mib: float
+
+    @property
+    def pages_a_second(self) -> float:
+        return self.pages / self.seconds
+
+    @property
+    def chunks_a_second(self) -> float:
+        return self.chunks / self.seconds
+
+
+async def ours(files: list[Path], home: Path) -> Rate:
+    """Parse, cut, embed, index and publish, one document after the other."""
+    platform = build(Settings.load(home=home)).platform
+    caller = await platform.accounts.ensure_sample()
+    await platform.knowledge.prepare()
+    keys = {file: f"{caller.workspace_id}/bench/{file.name}" for file in files}
+    for file, key in keys.items():
+        await platform.objects.put(key, file)
+    pages = chunks = 0
+    begun = time.perf_counter()
+    for number, (file, key) in enumerate(keys.items()):
+        source = Source(
+            workspace_id=caller.workspace_id,
+            collection="bench",
+            document_id=f"doc_bench{number}",
+            object_key=key,
+            name=file.name,
+        )
+        report = await platform.knowledge.ingest(source, Straight())
+        await platform.knowledge.publish(caller.workspace_id, source.document_id)
+        pages += report.pages
+        chunks += report.passages
+    seconds = time.perf_counter() - begun
+    await platform.knowledge.close()
+    platform.database.close()
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return Rate(pages, chunks, seconds, (own + child) / 1024)
+
+
+def peer(files: list[Path], model: Path, scratch: Path) -> Rate:
+    """The pipeline most people would pick."""
+    script = str(Path(__file__).with_name("peer_ingest.py"))
+    done = subprocess.run(
+        [str(PEERS), script, str(model), str(scratch), *map(str, files)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    figures = json.loads(done.stdout.splitlines()[-1])
+    return Rate(figures["pages"], figures["chunks"], figures["seconds"], figures["peak_mib"])
+
+
+def bare_ocr(file: Path, scratch: Path) -> float:
+    """Pages a second of tesseract alone, page pictures ready on disk."""
+    document = pdfium.PdfDocument(file)
+    pictures = []
+    for number, page in enumerate(document):
+        pictures.append(scratch / f"{number}.png")
+        page.render(scale=200 / 72, grayscale=True).to_pil().save(pictures[-1])
+    begun = time.perf_counter()
+    for picture in pictures:
+        command = ["tesseract", str(picture), "-", "tsv"]
+        subprocess.run(command, check=True, capture_output=True)
+    return len(pictures) / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    """Run both over text, ours over scans; print and record."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--documents", type=int, default=10)
+    parser.add_argument("--pages", type=int, default=40)
+    parser.add_argument("--scanned-pages", type=int, default=10)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        files = [
+            text_pdf(folder / f"text{number}.pdf", pages=chosen.pages, seed=number)
+            for number in range(chosen.documents)
+        ]
+        mine = asyncio.run(ours(files, folder / "home"))
+        model = next((folder / "home/models").glob("*/model.onnx")).parent
+        theirs = peer(files, model, folder / "chroma")
+        name, note = "LangChain + Chroma", f"{mine.pages} text pages, same encoder"
+        record("ingest, text", mine.pages_a_second, "pages/s", name, theirs.pages_a_second, note)
+        record("ingest, text", mine.chunks_a_second, "chunks/s", name, theirs.chunks_a_second, note)
+        record("ingest, text, peak memory", mine.peak_mib, "MiB", name, theirs.peak_mib, note)
+        if shutil.which("tesseract"):
+            (folder / "scans").mkdir()
+            text = text_pdf(folder / "scan.pdf", pages=chosen.scanned_pages, seed=99)
+            scan = scanned_copy(text, folder / "scans")
+            read = asyncio.run(ours([scan], folder / "home2"))
+            bare = bare_ocr(scan, folder)
+            note = f"{read.pages} scanned pages"
+            record("ingest, scanned", read.pages_a_second, "pages/s", "tesseract alone", bare, note)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Does the right page come up? Hit rate and MRR by page, against BM25 over the same pages.
+
+    python -m benchmarks.retrieval --data FOLDER [--questions 60] [--scan 10]
+
+FOLDER holds `pdfs/*.pdf` and `data/*.jsonl` with `question`, `doc_name` and `evidence` (a list with
+`doc_name` and `evidence_page_num`, counted from 0), as the public FinanceBench repository has them
+(Islam et al. 2023, arXiv 2311.11944). All documents are searched together: the question has to find its
+document and its page. The peer is rank-bm25 (Okapi, k1 1.5, b 0.75) over one text per page from pypdf.
+
+The ablation switches one part at a time: keyword, vector, hybrid; without tables; and, over copies of
+the first `--scan` documents that hold only pictures of their pages, without and with OCR.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.results import record
+from benchmarks.scan import scanned_copy
+from benchmarks.straight import Straight
+from stoa.base.settings import Settings
+from stoa.core.knowledge.documents import Source
+from stoa.core.knowledge.knowledge import Knowledge
+from stoa.core.knowledge.parsing.limits import Limits
+from stoa.wiring import build
+
+DEPTH = 10
+PEERS = Path(__file__).parents[1] / ".venv/peers/bin/python"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question and the (document, page from 1) pairs that answer it."""
+
+    text: str
+    answers: frozenset[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Means over questions."""
+
+    hit_1: float
+    hit_5: float
+    hit_10: float
+    reciprocal_rank: float
+
+    def __str__(self) -> str:
+        return (
+            f"hit@1 {self.hit_1:.3f}  hit@5 {self.hit_5:.3f}  hit@10 {self.hit_10:.3f}  "
+            f"MRR@10 {self.reciprocal_rank:.3f}"
+        )
+
+
+def questions(folder: Path, most: int) -> list[Question]:
+    """The questions whose documents are all there; a fixed random choice of `most`."""
+    found = []
+    for file in sorted((folder / "data").glob("*.jsonl")):
+        for line in file.read_text().splitlines():
+            row = json.loads(line)
+            answers = {
+                (each["doc_name"], each["evidence_page_num"] + 1)
+                for each in row.get("evidence", [])
+            }
+            if answers and all((folder / f"pdfs/{name}.pdf").exists() for name, _ in answers):
+                found.append(Question(row["question"], frozenset(answers)))
+    random.Random(7).shuffle(found)
+    return found[:most]
+
+
+def grade(asked: list[Question], rankings: Iterable[list[tuple[str, int]]]) -> Figures:
+    """Grade rankings of pages, one a question, best first."""
+    ranks = []
+    for question, ranking in zip(asked, rankings, strict=True):
+        places = [
+            place for place, page in enumerate(ranking[:DEPTH], 1) if page in question.answers
+        ]
+        ranks.append(places[0] if places else 0)
+    count = len(ranks)
+    return Figures(
+        sum(rank == 1 for rank in ranks) / count,
+        sum(0 < rank <= 5 for rank in ranks) / count,
+        sum(0 < rank <= 10 for rank in ranks) / count,
+        sum(1 / rank for rank in ranks if rank) / count,
+    )
+
+
+async def ours(
+    files: list[Path], asked: list[Question], modes: list[str], limits: Limits
+) -> dict[str, Figures]:
+    """Ingest the files into a fresh house and grade each mode."""
+    with tempfile.TemporaryDirectory() as home:
+        house = build(Settings.load(home=Path(home)))
+        platform = house.platform
+        caller = await platform.accounts.ensure_sample()
+        knowledge = Knowledge(
+            platform.settings, platform.database, platform.objects, platform.models, limits=limits
+        )
+        workspace = caller.workspace_id
+        for file in files:
+            key = f"{workspace}/bench/{file.name}"
+            await platform.objects.put(key, file)
+            source = Source(
+                workspace_id=workspace,
+                collection="bench",
+                document_id=document_id(file),
+                object_key=key,
+                name=file.name,
+            )
+            await knowledge.ingest(source, Straight())
+            await knowledge.publish(workspace, source.document_id)
+        by_id = {document_id(file): file.stem for file in files}
+        graded = {}
+        for mode in modes:
+            rankings = []
+            for question in asked:
+                hits = await knowledge.search(
+                    workspace,
+                    question.text,
+                    collections=["bench"],
+                    limit=4 * DEPTH,
+                    mode=mode,  # type: ignore[arg-type]
+                )
+                pages = [
+                    (by_id[hit.passage.document_id], number)
+                    for hit in hits
+                    for number in range(hit.passage.page, hit.passage.last_page + 1)
+                ]
+                rankings.append(list(dict.fromkeys(pages)))
+            graded[mode] = grade(asked, rankings)
+        await knowledge.close()
+        platform.database.close()
+        return graded
+
+
+def document_id(file: Path) -> str:
+    """A short id that follows from the name."""
+    return "doc_" + re.sub(r"[^a-z0-9]", "", file.stem.lower())[:34]
+
+
+def bm25(files: list[Path], asked: list[Question]) -> Figures:
+    """The peer, in its own environment."""
+    done = subprocess.run(
+        [str(PEERS), str(Path(__file__).with_name("peer_bm25.py")), *map(str, files)],
+        input=json.dumps([question.text for question in asked]),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return grade(asked, [[(name, page) for name, page in each] for each in json.loads(done.stdout)])
+
+
+def main() -> None:
+    """Run the peer and the ablation; print and record."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--questions", type=int, default=60)
+    parser.add_argument("--scan", type=int, default=4)
+    chosen = parser.parse_args()
+    if chosen.data is None or not (chosen.data / "pdfs").is_dir():
+        print("retrieval: give --data FOLDER with pdfs/ and data/ (see the docstring); skipped")
+        sys.exit(0)
+    asked = questions(chosen.data, chosen.questions)
+    names = sorted({name for question in asked for name, _ in question.answers})
+    files = [chosen.data / f"pdfs/{name}.pdf" for name in names]
+    print(f"{len(asked)} questions over {len(files)} documents")
+    peer = bm25(files, asked)
+    print(f"BM25 over pages (peer)   {peer}")
+    note = f"{len(asked)} questions, {len(files)} PDFs, by page"
+    modes = asyncio.run(ours(files, asked, ["keyword", "vector", "hybrid"], Limits()))
+    plain = asyncio.run(ours(files, asked, ["hybrid"], Limits(tables=False)))
+    modes["hybrid, no tables"] = plain["hybrid"]
+    for name, figures in modes.items():
+        print(f"{name:24} {figures}")
+        record(f"retrieval hit@5, {name}", figures.hit_5, "", "BM25", peer.hit_5, note)
+    if chosen.scan:
+        _scanned(files[: chosen.scan], asked)
+
+
+def _scanned(files: list[Path], asked: list[Question]) -> None:
+    names = {file.stem for file in files}
+    chosen = [each for each in asked if all(name in names for name, _ in each.answers)]
+    with tempfile.TemporaryDirectory() as folder:
+        copies = [scanned_copy(file, Path(folder)) for file in files]
+        note = f"{len(chosen)} questions, {len(files)} scanned PDFs, by page"
+        peer = bm25(copies, chosen)
+        for name, limits in {"no OCR": Limits(ocr="none"), "OCR": Limits()}.items():
+            figures = asyncio.run(ours(copies, chosen, ["hybrid"], limits))["hybrid"]
+            print(f"scanned, {name:15} {figures}")
+            record(f"retrieval hit@5, scanned, {name}", figures.hit_5, "", "BM25", peer.hit_5, note)
+
+
+if __name__ == "__main__":
+    main()

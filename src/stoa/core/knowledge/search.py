@@ -1,0 +1,163 @@
+"""Hybrid search: by words and by meaning at once, fused by rank, checked against the database.
+
+Reciprocal rank fusion (Cormack et al. 2009) needs no common scale of the two scores. What the index
+offers is only believed after the database has said that the document is published, in a collection
+that was asked for; so an index that lags behind, or lies, can't leak a passage.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from stoa.base.errors import InvalidInput, SetupError
+from stoa.core.knowledge.index.index import Found, Scope
+from stoa.core.knowledge.indexing import Indexer
+from stoa.core.knowledge.pages import Hit, Passage
+from stoa.core.knowledge.records import Records
+from stoa.core.models.embedding.words import coverage, words
+from stoa.core.models.models import Models
+
+Mode = Literal["hybrid", "keyword", "vector"]
+
+_RANK_CONSTANT = 60
+_CANDIDATES = 100
+_CANDIDATES_A_HIT = 8
+_SPARE = 10
+"""Read from the database beyond what is wanted, because some may be withdrawn since."""
+_MOST = 100
+_RELEVANT = 0.5
+_LONGEST_QUERY = 8_000
+_MOST_WORDS = 64
+
+
+@dataclass
+class _Candidate:
+    """A passage that at least one of the searches offered."""
+
+    passage_id: str
+    row_id: str
+    score: float = 0.0
+    similarity: float | None = None
+
+
+class Searcher:
+    """Searches with one index and one embedder."""
+
+    def __init__(self, records: Records, indexer: Indexer, models: Models) -> None:
+        self._records = records
+        self._indexer = indexer
+        self._models = models
+
+    async def search(self, scope: Scope, query: str, *, limit: int, mode: Mode) -> list[Hit]:
+        """Best passages first.
+
+        Raises:
+            InvalidInput: `limit` beyond 1 to 100.
+            SetupError: documents of the scope wait for being indexed for another embedder.
+        """
+        if not 1 <= limit <= _MOST:
+            raise InvalidInput(f"limit is {limit}.", hint=f"Use 1 to {_MOST}.")
+        query = query.strip()[:_LONGEST_QUERY]
+        if not query or scope.is_empty:
+            return []
+        await self._refuse_stale(scope)
+        wanted = max(_CANDIDATES, limit * _CANDIDATES_A_HIT)
+        vector, by_words = await asyncio.gather(
+            self._models.embed([query], workspace=scope.workspace, kind="query"),
+            self._by_words(scope, query, wanted if mode != "vector" else 0),
+        )
+        by_meaning: list[Found] = []
+        if mode != "keyword":
+            by_meaning = await self._indexer.index.vector(scope, vector[0], wanted)
+        ordered = _fuse(by_words, by_meaning)
+        kept: list[tuple[Passage, _Candidate]] = []
+        at_once = limit + _SPARE
+        for first in range(0, len(ordered), at_once):
+            some = ordered[first : first + at_once]
+            await self._compare(scope, some, vector[0])
+            kept += await self._live(scope, some)
+            if len(kept) >= limit:
+                break
+        return await asyncio.to_thread(self._judge, query, kept[:limit])
+
+    async def _refuse_stale(self, scope: Scope) -> None:
+        space = await self._indexer.space()
+        waiting = await self._records.stale(scope.workspace, sorted(scope.collections), space.id)
+        if waiting:
+            raise SetupError(
+                f"{waiting} documents are not indexed yet for the embedder '{space.embedder}'.",
+                hint="Wait for the rebuild of the index, or start it: stoa admin rebuild-index.",
+            )
+
+    async def _by_words(self, scope: Scope, query: str, wanted: int) -> list[Found]:
+        asked = list(dict.fromkeys(words(query)))[:_MOST_WORDS]
+        if not asked or not wanted:
+            return []
+        return await self._indexer.index.keyword(scope, " ".join(asked), wanted)
+
+    async def _compare(
+        self, scope: Scope, candidates: Sequence[_Candidate], vector: np.ndarray
+    ) -> None:
+        """Give a similarity to those that only the keyword search found."""
+        unknown = [each for each in candidates if each.similarity is None]
+        ids = [each.row_id for each in unknown]
+        vectors = await self._indexer.index.vectors(scope.workspace, ids) if ids else {}
+        for each in unknown:
+            if each.row_id in vectors:
+                each.similarity = float(vectors[each.row_id] @ vector)
+
+    async def _live(
+        self, scope: Scope, candidates: Sequence[_Candidate]
+    ) -> list[tuple[Passage, _Candidate]]:
+        """Those that the database says may be shown, in the same order."""
+        documents = None if scope.documents is None else sorted(scope.documents)
+        ids = [each.passage_id for each in candidates]
+        live = await self._records.live_passages(
+            scope.workspace, ids, sorted(scope.collections), documents
+        )
+        return [
+            (live[each.passage_id], each)
+            for each in candidates
+            if each.passage_id in live and each.similarity is not None
+        ]
+
+    def _judge(self, query: str, best: Sequence[tuple[Passage, _Candidate]]) -> list[Hit]:
+        """How surely each passage answers the query, by the embedder's calibration."""
+        asked, calibration = words(query), self._indexer.embedder.calibration
+        hits = []
+        for passage, candidate in best:
+            share = coverage(asked, words(f"{passage.heading} {passage.text}"))
+            relevance = calibration.relevance(candidate.similarity or 0.0, share)
+            hits.append(
+                Hit(
+                    passage=passage,
+                    score=candidate.score,
+                    relevance=relevance,
+                    relevant=relevance >= _RELEVANT,
+                )
+            )
+        return hits
+
+
+def _fuse(by_words: Sequence[Found], by_meaning: Sequence[Found]) -> list[_Candidate]:
+    """Candidates, best first. Of several windows of a passage its best one counts."""
+    candidates: dict[str, _Candidate] = {}
+    for found in (by_words, by_meaning):
+        rank = 0
+        seen: set[str] = set()
+        for each in found:
+            if each.passage_id in seen:
+                continue
+            seen.add(each.passage_id)
+            rank += 1
+            candidate = candidates.setdefault(each.passage_id, _Candidate(each.passage_id, each.id))
+            candidate.score += 1 / (_RANK_CONSTANT + rank)
+            if found is by_meaning:
+                candidate.similarity = each.score
+    return sorted(
+        candidates.values(),
+        key=lambda each: (-each.score, -(each.similarity or 0), each.passage_id),
+    )

@@ -1,0 +1,185 @@
+"""Runs a sentence encoder kept as an ONNX graph with its tokenizer: any local one.
+
+Texts are sorted by length and run in batches of bounded tokens, in a thread: the event loop stays
+free, padding is small and memory does not grow with the number of texts. It knows no model by name.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import onnxruntime.capi.onnxruntime_pybind11_state as refusals
+from tokenizers import Tokenizer
+
+from stoa.base.errors import SetupError
+from stoa.core.models.embedding.embedder import Kind
+from stoa.core.models.embedding.encoder_files import EncoderFiles, Pooling
+
+_BATCH_TOKENS = 2048
+_TOKENIZED_AT_ONCE = 1024
+_WINDOW = 128
+"""Tokens of a window, where the encoder takes in more: a vector of less text says more of it."""
+_HEADING_SHARE = 4
+"""At most one token in so many of a window is heading."""
+
+_UNLOADABLE = (  # the library's errors have no common base
+    refusals.Fail,
+    refusals.InvalidArgument,
+    refusals.InvalidGraph,
+    refusals.InvalidProtobuf,
+    refusals.NoSuchFile,
+    refusals.NotImplemented,
+    refusals.RuntimeException,
+)
+
+
+class OnnxEncoder:
+    """A loaded encoder. Safe to use from several threads and event loops at once."""
+
+    def __init__(self, files: EncoderFiles) -> None:
+        """Load it (about 0.2 s for 90 MB). Raises SetupError where a file is not what it should be."""
+        self._files = files
+        try:
+            self._tokenizer = Tokenizer.from_file(str(files.tokenizer))
+        except Exception as error:  # the library raises no narrower one
+            raise SetupError(
+                f"{files.tokenizer} can't be read: {error}.", hint="Fetch the file again."
+            ) from error
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self._session = _open_session(files.graph)
+        self._inputs = {given.name for given in self._session.get_inputs()}
+        self._bulk = threading.Lock()  # one bulk job at a time; queries pass it by
+
+    @cached_property
+    def dimensions(self) -> int:
+        """Length of a vector, found by making one."""
+        return int(self._encode([""]).shape[1])
+
+    async def embed(self, texts: Sequence[str], kind: Kind) -> np.ndarray:
+        """Unit vectors, float32, (len(texts), dimensions). What lies beyond the length is ignored."""
+        prefix = self._files.query_prefix if kind == "query" else self._files.passage_prefix
+        led = [prefix + text for text in texts]
+        return await asyncio.to_thread(self._encode_query if kind == "query" else self._bulky, led)
+
+    def windows(self, text: str, *, heading: str = "") -> list[str]:
+        """Pieces of at most 128 tokens, cut between words, each led by the heading."""
+        special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        prefix = self._tokenizer.encode(self._files.passage_prefix, add_special_tokens=False)
+        room = min(self._files.length, _WINDOW) - special - len(prefix.ids)
+        lead = self._cut(heading, room // _HEADING_SHARE)[0] + "\n" if heading else ""
+        if lead:
+            room -= len(self._tokenizer.encode(lead, add_special_tokens=False).ids)
+        return [lead + piece for piece in self._cut(text, room)]
+
+    def _cut(self, text: str, room: int) -> list[str]:
+        """Pieces of at most `room` tokens, at most evenly long, never within a word."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        count = len(encoding.ids)
+        if count <= room:
+            return [text]
+        share = -(-count // -(-count // room))  # even pieces: a short last one would match anything
+        words, offsets = encoding.word_ids, encoding.offsets
+        pieces, first = [], 0
+        while first < count:
+            after = min(first + share, count)
+            end = after
+            while first < end < count and words[end] is not None and words[end] == words[end - 1]:
+                end -= 1
+            end = after if end == first else end  # one word longer than a piece
+            stop = offsets[end][0] if end < count else len(text)
+            pieces.append(text[offsets[first][0] if first else 0 : stop].strip())
+            first = end
+        return [piece for piece in pieces if piece] or [text]
+
+    def _encode_query(self, texts: Sequence[str]) -> np.ndarray:
+        return self._encode(texts)
+
+    def _bulky(self, texts: Sequence[str]) -> np.ndarray:
+        with self._bulk:
+            return self._encode(texts)
+
+    def _encode(self, texts: Sequence[str]) -> np.ndarray:
+        vectors: np.ndarray | None = None
+        for start in range(0, len(texts), _TOKENIZED_AT_ONCE):
+            some = texts[start : start + _TOKENIZED_AT_ONCE]
+            tokens = [self._ids(encoding.ids) for encoding in self._tokenizer.encode_batch(some)]
+            for places in _batches(tokens):
+                found = self._run([tokens[place] for place in places])
+                if vectors is None:
+                    vectors = np.zeros((len(texts), found.shape[1]), np.float32)
+                vectors[[start + place for place in places]] = found
+        if vectors is None:
+            return np.zeros((0, self.dimensions), np.float32)
+        return vectors
+
+    def _ids(self, ids: list[int]) -> list[int]:
+        """Cut to the length, the closing special token kept."""
+        longest = self._files.length
+        return ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
+
+    def _run(self, tokens: list[list[int]]) -> np.ndarray:
+        """One batch: (B, S) token ids → (B, D) unit vectors."""
+        shape = (len(tokens), max(1, max(map(len, tokens))))
+        ids, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        for row, own in enumerate(tokens):
+            ids[row, : len(own)], mask[row, : len(own)] = own, 1
+        given = {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "token_type_ids": np.zeros_like(ids),
+        }
+        fed = {name: value for name, value in given.items() if name in self._inputs}
+        output = np.asarray(self._session.run(None, fed)[0], np.float32)
+        return _unit(_pool(output, mask, self._files.pooling))
+
+
+def _open_session(graph: Path) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    options.inter_op_num_threads = 1
+    # Spinning threads take the processor from everyone else between two batches.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except _UNLOADABLE as error:
+        raise SetupError(
+            f"{graph} can't be loaded as an ONNX graph: {error}.", hint="Fetch the file again."
+        ) from error
+
+
+def _batches(tokens: list[list[int]]) -> Iterator[list[int]]:
+    """Places of texts of like length, at most `_BATCH_TOKENS` with the padding."""
+    places: list[int] = []
+    for place in sorted(range(len(tokens)), key=lambda each: len(tokens[each])):
+        if places and len(tokens[place]) * (len(places) + 1) > _BATCH_TOKENS:
+            yield places
+            places = []
+        places.append(place)
+    if places:
+        yield places
+
+
+def _pool(output: np.ndarray, mask: np.ndarray, pooling: Pooling) -> np.ndarray:
+    """(B, S, D) → (B, D); what has two axes was pooled in the graph."""
+    if output.ndim == 2:
+        return output
+    if pooling == "cls":
+        first: np.ndarray = output[:, 0]
+        return first
+    weights = mask[:, :, None].astype(np.float32)
+    total: np.ndarray = (output * weights).sum(axis=1)
+    mean: np.ndarray = total / np.maximum(weights.sum(axis=1), 1e-9)
+    return mean
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: np.ndarray = vectors / np.maximum(lengths, 1e-12)
+    return unit

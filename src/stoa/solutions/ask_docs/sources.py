@@ -1,0 +1,312 @@
+"""Sources: folders, web pages and git repositories that documents are taken from on a schedule.
+
+A look is planned as a whole first: what is new, what changed, what is gone. Only that is done, so a
+file that stayed the same is not read again, and a file that went takes its document with it.
+"""
+
+from datetime import timedelta
+
+from pydantic import BaseModel
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from stoa.base.database import new_id, now
+from stoa.base.errors import InvalidInput, NotFound, StoaError
+from stoa.base.identity.caller import Caller
+from stoa.contract import Call
+from stoa.solutions.ask_docs import lifecycle
+from stoa.solutions.ask_docs.access import (
+    collection_to_read,
+    collection_to_write,
+    readable_collections,
+)
+from stoa.solutions.ask_docs.collections import ensure_first
+from stoa.solutions.ask_docs.intake import Incoming, Intake, fail_abandoned
+from stoa.solutions.ask_docs.looking import Found, check_location, look
+from stoa.solutions.ask_docs.memory import forget_idle
+from stoa.solutions.ask_docs.schema import (
+    AddSource,
+    DocumentState,
+    Done,
+    ListSources,
+    RemoveSource,
+    SourceRequest,
+    Sources,
+    SourceView,
+    SyncDue,
+    SyncReport,
+    SyncReports,
+)
+from stoa.solutions.ask_docs.tables import CollectionRow, DocumentRow, SourceRow
+
+
+class Plan(BaseModel):
+    """What a look at a source leads to. Files are uploads already, so that the plan can be kept."""
+
+    new: list[Incoming] = []
+    changed: list[Incoming] = []
+    gone: list[str] = []
+    """Keys whose documents go."""
+    unchanged: int = 0
+
+
+async def sources(call: Call, request: ListSources) -> Sources:
+    """List the sources of collections you may read, with how their last look went."""
+
+    def load(session: Session) -> Sources:
+        readable = {row.id: row for row in readable_collections(session, call.caller)}
+        rows = session.scalars(
+            select(SourceRow)
+            .where(SourceRow.collection_id.in_(readable))
+            .order_by(SourceRow.added_at.desc(), SourceRow.id.desc())
+        )
+        views = [_view(session, row, readable[row.collection_id]) for row in rows]
+        return Sources(sources=views)
+
+    return await call.platform.database.read(load, workspace=call.caller.workspace_id)
+
+
+async def source_add(call: Call, request: AddSource) -> SourceView:
+    """Add a folder, web page or git repository to take documents from at an interval."""
+    if request.branch and request.kind != "git":
+        raise InvalidInput("Only a git repository has branches.", hint="Leave 'branch' out.")
+    await ensure_first(call)
+    await check_location(call.platform.settings, request.kind, request.location)
+
+    def insert(session: Session) -> SourceView:
+        collection = collection_to_write(session, call.caller, request.collection)
+        row = SourceRow(
+            id=new_id("src"),
+            collection_id=collection.id,
+            kind=request.kind,
+            location=request.location,
+            branch=request.branch,
+            every_minutes=request.every_minutes,
+            next_at=now(),
+            added_by=call.caller.user_id,
+            added_at=now(),
+        )
+        session.add(row)
+        session.flush()
+        call.platform.audit.record(
+            session, call.caller, "source.added", row.id, kind=row.kind, location=row.location
+        )
+        return _view(session, row, collection)
+
+    return await call.platform.database.write(insert, workspace=call.caller.workspace_id)
+
+
+async def source_remove(call: Call, request: RemoveSource) -> Done:
+    """Take no more documents from a source; those it gave stay, unless you ask to delete them."""
+
+    def remove(session: Session) -> list[str]:
+        row = _to_write(session, call.caller, request.source)
+        documents = session.scalars(
+            select(DocumentRow).where(
+                DocumentRow.source_id == row.id, DocumentRow.state != DocumentState.DELETED
+            )
+        ).all()
+        for document in documents:
+            document.source_id = ""
+            if request.documents:
+                lifecycle.mark_deleted(session, document, call.caller)
+        call.platform.audit.record(session, call.caller, "source.removed", row.id)
+        session.delete(row)
+        return [document.id for document in documents]
+
+    touched = await call.platform.database.write(remove, workspace=call.caller.workspace_id)
+    for document in touched if request.documents else []:
+        await lifecycle.settle(call.platform, call.caller, document)
+    return Done(id=request.source)
+
+
+async def sync(call: Call, request: SourceRequest) -> SyncReport:
+    """Look at a source now: take in what is new or changed, delete what is gone."""
+    await call.platform.database.read(
+        lambda session: _to_write(session, call.caller, request.source),
+        workspace=call.caller.workspace_id,
+    )
+    return await _Sync(call, request.source).run()
+
+
+async def sync_due(call: Call, request: SyncDue) -> SyncReports:
+    """Sync every source whose time has come, end idle conversations, and finish what a crash left.
+
+    Stoa calls it by the clock; an owner may call it at any time.
+    """
+    workspace = call.caller.workspace_id
+
+    async def due() -> list[str]:
+        return await call.platform.database.read(
+            lambda session: list(
+                session.scalars(
+                    select(SourceRow.id)
+                    .where(SourceRow.next_at <= now())
+                    .order_by(SourceRow.next_at)
+                )
+            ),
+            workspace=workspace,
+        )
+
+    async def end_conversations() -> int:
+        return await call.platform.database.write(forget_idle, workspace=workspace)
+
+    async def settle() -> int:
+        found = await lifecycle.unsettled(call.platform, workspace)
+        done = [await lifecycle.settle(call.platform, call.caller, each) for each in found]
+        return sum(done) + await fail_abandoned(call)
+
+    reports = [await _Sync(call, source).run() for source in await call.step(due)]
+    return SyncReports(
+        synced=reports,
+        conversations_ended=await call.step(end_conversations),
+        settled=await call.step(settle),
+    )
+
+
+class _Sync:
+    """One look at one source."""
+
+    def __init__(self, call: Call, source_id: str) -> None:
+        self._call = call
+        self._caller = call.caller
+        self._source_id = source_id
+
+    async def run(self) -> SyncReport:
+        """Plan, then do; the source's row says how it went."""
+        try:
+            plan = Plan.model_validate(await self._call.step(self.plan))
+        except StoaError as error:
+            report = self._report(Plan(), 0, error.message, error.hint)
+        else:
+            await self._call.step(self.drop_gone, plan.gone)
+            failed = 0
+            everything = plan.new + plan.changed
+            for done, incoming in enumerate(everything):
+                await self._call.progress(incoming.source_key, done, len(everything))
+                receipt = await Intake(self._call, incoming).run()
+                failed += receipt.outcome == "failed"
+            report = self._report(plan, failed)
+        await self._call.step(self.note, report.problem, report.hint)
+        return report
+
+    def _report(self, plan: Plan, failed: int, problem: str = "", hint: str = "") -> SyncReport:
+        return SyncReport(
+            source=self._source_id,
+            added=len(plan.new),
+            changed=len(plan.changed),
+            deleted=len(plan.gone),
+            unchanged=plan.unchanged,
+            failed=failed,
+            problem=problem,
+            hint=hint,
+        )
+
+    async def plan(self) -> Plan:
+        """Look, compare with the documents there are, and store what is new or changed as uploads."""
+        platform = self._call.platform
+        row = await platform.database.read(
+            lambda session: session.get_one(SourceRow, self._source_id),
+            workspace=self._caller.workspace_id,
+        )
+        known = await platform.database.read(self._known, workspace=self._caller.workspace_id)
+        plan = Plan()
+        async with look(platform.settings, row.kind, row.location, row.branch) as found:
+            for each in found:
+                if known.get(each.key) == each.sha256:
+                    plan.unchanged += 1
+                    continue
+                incoming = await self._upload(row, each)
+                (plan.changed if each.key in known else plan.new).append(incoming)
+            plan.gone = sorted(set(known) - {each.key for each in found})
+        return plan
+
+    def _known(self, session: Session) -> dict[str, str]:
+        """Hash of the latest version by key, whatever a reviewer decided about it."""
+        rows = session.execute(
+            select(DocumentRow.source_key, DocumentRow.sha256)
+            .where(DocumentRow.source_id == self._source_id)
+            .where(DocumentRow.state != DocumentState.DELETED)
+            .order_by(DocumentRow.version, DocumentRow.added_at)
+        )
+        return {key: sha256 for key, sha256 in rows}  # noqa: C416 - rows are no tuples of type
+
+    async def _upload(self, row: SourceRow, found: Found) -> Incoming:
+        file = await self._call.platform.files.add(self._caller, found.name, found.path)
+        return Incoming(
+            file_id=file.id,
+            collection=row.collection_id,
+            reference=found.reference[:2000],
+            source_id=row.id,
+            source_key=found.key[:2000],
+        )
+
+    async def drop_gone(self, keys: list[str]) -> int:
+        """Delete every version of the documents whose files are gone."""
+
+        def mark(session: Session) -> list[str]:
+            rows = session.scalars(
+                select(DocumentRow).where(
+                    DocumentRow.source_id == self._source_id, DocumentRow.source_key.in_(keys)
+                )
+            ).all()
+            for row in rows:
+                if row.state != DocumentState.DELETED:
+                    lifecycle.mark_deleted(session, row, self._caller)
+            return [row.id for row in rows]
+
+        platform = self._call.platform
+        marked = await platform.database.write(mark, workspace=self._caller.workspace_id)
+        for document in marked:
+            await lifecycle.settle(platform, self._caller, document)
+        return len(marked)
+
+    async def note(self, problem: str, hint: str) -> bool:
+        """Write down how the look went, and when the next is due."""
+
+        def mark(session: Session) -> bool:
+            row = session.get(SourceRow, self._source_id)
+            if row is None:
+                return False
+            row.last_at = now()
+            row.next_at = row.last_at + timedelta(minutes=row.every_minutes)
+            row.problem, row.hint = problem[:1000], hint[:1000]
+            return True
+
+        return await self._call.platform.database.write(mark, workspace=self._caller.workspace_id)
+
+
+def _to_write(session: Session, caller: Caller, source_id: str) -> SourceRow:
+    """Raises NotFound for a source of a collection one may not read, Forbidden for readers."""
+    row = session.get(SourceRow, source_id)
+    missing = NotFound(f"There is no source '{source_id}'.", hint="See the list of sources.")
+    if row is None:
+        raise missing
+    try:
+        collection_to_read(session, caller, row.collection_id)
+    except NotFound:
+        raise missing from None
+    collection_to_write(session, caller, row.collection_id)
+    return row
+
+
+def _view(session: Session, row: SourceRow, collection: CollectionRow) -> SourceView:
+    documents = session.scalar(
+        select(func.count(DocumentRow.lineage.distinct())).where(
+            DocumentRow.source_id == row.id, DocumentRow.state != DocumentState.DELETED
+        )
+    )
+    return SourceView(
+        id=row.id,
+        kind=row.kind,
+        location=row.location,
+        branch=row.branch,
+        collection=collection.id,
+        collection_name=collection.name,
+        every_minutes=row.every_minutes,
+        documents=documents or 0,
+        last_at=row.last_at,
+        next_at=row.next_at,
+        problem=row.problem,
+        hint=row.hint,
+    )

