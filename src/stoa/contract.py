@@ -116,6 +116,11 @@ class Call(Protocol):
         """Id of the durable run, or None outside one."""
         ...
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether anybody receives what `emit` sends; if not, streaming can be spared."""
+        ...
+
     async def step(self, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         """Run `work(*arguments)` once. In a durable run the result is stored, and after a crash
         it is returned instead of running again; so `work` is idempotent and its arguments and

@@ -48,6 +48,10 @@ class _Call:
     def platform(self) -> Platform:
         return self.dispatcher.platform
 
+    @property
+    def is_followed(self) -> bool:
+        return self.run_id is not None or self.on_event is not None
+
     async def step(self, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         if self.run_id is None:
             return await work(*arguments)

@@ -244,6 +244,24 @@ class TestTransactions:
             database.write_now(lambda s: s.add(row), workspace="workspace_a")
 
 
+class TestPlans:
+    @pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # PostgreSQL analyses by itself
+    def test_rows_by_id_do_not_read_the_whole_workspace(self, database: Database) -> None:
+        database.write_now(
+            lambda s: s.add_all(a_file("workspace_a", f"{n}") for n in range(500)),
+            workspace="workspace_a",
+        )
+        database.analyse()
+        query = sa.select(File).where(File.id.in_([f"file_{n}" for n in range(20)]))
+
+        def plan(session: Session) -> str:
+            statement = query.where(File.workspace_id == "workspace_a")
+            text = statement.compile(database.engine, compile_kwargs={"literal_binds": True})
+            return str(session.execute(sa.text(f"EXPLAIN QUERY PLAN {text}")).all())
+
+        assert "(id=?)" in database.read_now(plan, workspace="workspace_a")
+
+
 class TestValues:
     def test_ids_sort_by_time_and_do_not_repeat(self) -> None:
         ids = [new_id("doc") for _ in range(1000)]

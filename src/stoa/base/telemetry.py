@@ -57,7 +57,7 @@ class Metrics:
         self.model_calls = counter("model_calls", "Prompts answered.", "prompt", "role", "outcome")
         self.model_tokens = counter("model_tokens", "Tokens used.", "prompt", "direction")
         self.model_cost = counter("model_cost_usd", "US dollars spent on models.", "prompt")
-        self.passages_searched = counter("passages_found", "Passages that searches returned.")
+        self.passages_found = counter("passages_found", "Passages that searches returned.")
         self.sign_ins = counter("sign_ins", "Attempts to sign in.", "outcome")
 
     def render(self) -> bytes:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from stoa.base.database import EVERY_WORKSPACE, Database
 from stoa.base.errors import Bug, Conflict, InvalidInput, NotFound, ProviderError, SetupError
 from stoa.base.identity.caller import Caller, Role
+from stoa.base.telemetry import metrics
 from stoa.core.flows.flows import Flows, RunState, RunView
 from stoa.core.flows.tables import RunEventRow
 from tests.core.flows.conftest import Build, start
@@ -58,6 +59,31 @@ async def test_a_run_goes_from_queued_to_done(flows: Flows, alice: Caller) -> No
     ]  # fmt: skip
     assert [event async for event in flows.events(alice, run_id, after=6)] == seen[6:]
     assert (await flows.list(alice))[0] == view
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "cancelled"])
+async def test_every_end_is_counted(flows: Flows, alice: Caller, state: str) -> None:
+    def counted() -> float:
+        labels = {"solution": "tests", "operation": "count", "state": state}
+        return metrics.registry.get_sample_value("stoa_runs_total", labels) or 0.0
+
+    async def work(run: RunView, caller: Caller, payload: dict[str, Any]) -> dict[str, Any]:
+        if state == "failed":
+            raise InvalidInput("No.", hint="None.")
+        if state == "cancelled":
+            await asyncio.Event().wait()
+        return {}
+
+    flows.register("work", work)
+    await flows.launch()
+    before = counted()
+    run_id = await flows.start(
+        "work", caller=alice, solution="tests", operation="count", payload={}
+    )
+    if state == "cancelled":
+        await flows.cancel(alice, run_id)
+    assert (await flows.wait(alice, run_id)).state == state
+    assert counted() == before + 1
 
 
 async def test_steps_return_what_their_annotation_says(flows: Flows, alice: Caller) -> None:

@@ -59,6 +59,8 @@ class Pace:
     """A worker on another machine that has not said so is given up."""
     sweep: float = 5.0
     """For runs that DBOS and we disagree about."""
+    analyse: float = 600.0
+    """For how large the tables have grown."""
 
 
 class Engine:

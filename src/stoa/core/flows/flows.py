@@ -105,6 +105,7 @@ class Flows:
             Chore("schedules", beat, self._schedules.look),
             Chore("adopt", sweep, self._workers.adopt),
             Chore("sweep", sweep, self._sweep.do),
+            Chore("analyse", self._pace.analyse, self._database.analyse),
         )
 
     async def close(self) -> None:

@@ -8,11 +8,13 @@ however often its last lines are replayed. This file knows no queue and no DBOS.
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from stoa.base.database import new_id, now
 from stoa.base.errors import NotFound, StoaError
 from stoa.base.identity.caller import EDITORS, Caller, Role
+from stoa.base.telemetry import metrics
 from stoa.core.flows.records import write_error
 from stoa.core.flows.run import ENDED, OPEN, RunEvent, RunState, RunView
 from stoa.core.flows.tables import Run, RunEventRow
@@ -173,10 +175,13 @@ def events_after(session: Session, run_id: str, after: int, limit: int) -> list[
 
 
 def move(session: Session, run: Run, state: RunState, **data: Any) -> None:
-    """Bring a locked run into another state, with its event."""
+    """Bring a locked run into another state, with its event. Ends are counted once they are kept."""
     run.state = state
     run.ended_at = now() if state.ended else None
     add_event(session, run, "state", {"state": state, **data})
+    if state.ended:
+        ended = metrics.runs.labels(run.solution, run.operation, state)
+        event.listen(session, "after_commit", lambda _: ended.inc(), once=True)
 
 
 def finish(session: Session, run_id: str, result: dict[str, Any]) -> None:

@@ -6,14 +6,15 @@ that was asked for; so an index that lags behind, or lies, can't leak a passage.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from stoa.base.errors import InvalidInput, SetupError
-from stoa.core.knowledge.index.index import Found, Scope
+from stoa.base.telemetry import metrics
+from stoa.core.knowledge.index.index import Found, Scope, Space
 from stoa.core.knowledge.indexing import Indexer
 from stoa.core.knowledge.pages import Hit, Passage
 from stoa.core.knowledge.records import Records
@@ -63,28 +64,28 @@ class Searcher:
         query = query.strip()[:_LONGEST_QUERY]
         if not query or scope.is_empty:
             return []
-        await self._refuse_stale(scope)
+        space = await self._indexer.space()
         wanted = max(_CANDIDATES, limit * _CANDIDATES_A_HIT)
-        vector, by_words = await asyncio.gather(
-            self._models.embed([query], workspace=scope.workspace, kind="query"),
+        _, by_words, (vector, by_meaning) = await asyncio.gather(
+            self._refuse_stale(scope, space),
             self._by_words(scope, query, wanted if mode != "vector" else 0),
+            self._by_meaning(scope, query, wanted if mode != "keyword" else 0),
         )
-        by_meaning: list[Found] = []
-        if mode != "keyword":
-            by_meaning = await self._indexer.index.vector(scope, vector[0], wanted)
         ordered = _fuse(by_words, by_meaning)
         kept: list[tuple[Passage, _Candidate]] = []
         at_once = limit + _SPARE
         for first in range(0, len(ordered), at_once):
             some = ordered[first : first + at_once]
-            await self._compare(scope, some, vector[0])
-            kept += await self._live(scope, some)
+            _, live = await asyncio.gather(
+                self._compare(scope, some, vector), self._live(scope, some)
+            )
+            kept += [(live[each.passage_id], each) for each in some if _may_be_shown(each, live)]
             if len(kept) >= limit:
                 break
+        metrics.passages_found.inc(len(kept[:limit]))
         return await asyncio.to_thread(self._judge, query, kept[:limit])
 
-    async def _refuse_stale(self, scope: Scope) -> None:
-        space = await self._indexer.space()
+    async def _refuse_stale(self, scope: Scope, space: Space) -> None:
         waiting = await self._records.stale(scope.workspace, sorted(scope.collections), space.id)
         if waiting:
             raise SetupError(
@@ -98,6 +99,15 @@ class Searcher:
             return []
         return await self._indexer.index.keyword(scope, " ".join(asked), wanted)
 
+    async def _by_meaning(
+        self, scope: Scope, query: str, wanted: int
+    ) -> tuple[np.ndarray, list[Found]]:
+        """The query's vector, and what lies near it."""
+        vectors = await self._models.embed([query], workspace=scope.workspace, kind="query")
+        if not wanted:
+            return vectors[0], []
+        return vectors[0], await self._indexer.index.vector(scope, vectors[0], wanted)
+
     async def _compare(
         self, scope: Scope, candidates: Sequence[_Candidate], vector: np.ndarray
     ) -> None:
@@ -109,20 +119,13 @@ class Searcher:
             if each.row_id in vectors:
                 each.similarity = float(vectors[each.row_id] @ vector)
 
-    async def _live(
-        self, scope: Scope, candidates: Sequence[_Candidate]
-    ) -> list[tuple[Passage, _Candidate]]:
-        """Those that the database says may be shown, in the same order."""
+    async def _live(self, scope: Scope, candidates: Sequence[_Candidate]) -> dict[str, Passage]:
+        """Those that the database says may be shown, by id."""
         documents = None if scope.documents is None else sorted(scope.documents)
         ids = [each.passage_id for each in candidates]
-        live = await self._records.live_passages(
+        return await self._records.live_passages(
             scope.workspace, ids, sorted(scope.collections), documents
         )
-        return [
-            (live[each.passage_id], each)
-            for each in candidates
-            if each.passage_id in live and each.similarity is not None
-        ]
 
     def _judge(self, query: str, best: Sequence[tuple[Passage, _Candidate]]) -> list[Hit]:
         """How surely each passage answers the query, by the embedder's calibration."""
@@ -140,6 +143,10 @@ class Searcher:
                 )
             )
         return hits
+
+
+def _may_be_shown(candidate: _Candidate, live: Mapping[str, Passage]) -> bool:
+    return candidate.passage_id in live and candidate.similarity is not None
 
 
 def _fuse(by_words: Sequence[Found], by_meaning: Sequence[Found]) -> list[_Candidate]:

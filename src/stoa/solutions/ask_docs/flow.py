@@ -163,13 +163,16 @@ async def _draft(
 ) -> Reply[DraftAnswer] | None:
     """A draft; None where no passage is worth reading for one."""
     models = call.platform.models
-    texts = [Text(each.text, f"{each.title} {each.heading}") for each in passages]
-    language = detect_language(question) or "en"
-    found = await asyncio.to_thread(find_candidates, question, texts, language=language)
+    offline_answers = OFFLINE in models.chain(ANSWER.head.role)
     close = any(passage.relevance >= _WORTH_READING for passage in passages)
+    found: list[Candidate] = []
+    if offline_answers or not close:
+        texts = [Text(each.text, f"{each.title} {each.heading}") for each in passages]
+        language = detect_language(question) or "en"
+        found = await asyncio.to_thread(find_candidates, question, texts, language=language)
     if not close and not any(each.coverage >= _WORTH_READING_WORDS for each in found):
         return None
-    if OFFLINE in models.chain(ANSWER.head.role):
+    if offline_answers:
         found = await _with_similarity(call, question, found)
     inputs = AnswerInputs(
         question=question,
@@ -180,7 +183,11 @@ async def _draft(
         candidates=found,
     )
     return await models.run(
-        ANSWER, inputs, caller=call.caller, run_id=call.run_id, on_partial=check.partial
+        ANSWER,
+        inputs,
+        caller=call.caller,
+        run_id=call.run_id,
+        on_partial=check.partial if call.is_followed else None,
     )
 
 

@@ -4,6 +4,7 @@ Rights go into the query as the list of collections. What is current is read fro
 one query after the search, so that an answer never mixes two versions.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,8 +47,10 @@ async def retrieve(call: Call, question: str, scope: Scope) -> list[PassageView]
     found = await current_passages(call, Search(query=question[:2000], limit=_PASSAGES), scope)
     known = {passage.id for passage in found}
     around: list[PassageView] = []
-    for view in found[:_NEIGHBOURS_OF]:
-        near = await call.platform.knowledge.neighbours(call.caller.workspace_id, view.id)
+    best = found[:_NEIGHBOURS_OF]
+    knowledge, workspace = call.platform.knowledge, call.caller.workspace_id
+    nearby = await asyncio.gather(*[knowledge.neighbours(workspace, view.id) for view in best])
+    for view, near in zip(best, nearby, strict=True):
         for passage in near:
             if passage is not None and passage.id not in known:
                 known.add(passage.id)
