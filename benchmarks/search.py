@@ -26,7 +26,7 @@ from tests.postgres import running_server
 from benchmarks.results import record
 from stoa.core.knowledge.index.choose import choose_index
 from stoa.core.knowledge.index.index import Found, Index, IndexRow, Scope, Space
-from stoa.core.knowledge.search import _fuse
+from stoa.core.knowledge.search import fuse
 
 PEERS = Path(__file__).parents[1] / ".venv/peers/bin/python"
 WIDTH, TOPICS, DOCUMENT, COLLECTIONS, WORDS = 384, 400, 50, 50, 50_000
@@ -142,7 +142,7 @@ async def ours(url: str, corpus: Corpus, best: dict[str, list[set[str]]]) -> dic
             index.keyword(scope, corpus.asked_words[n], 100),
             index.vector(scope, corpus.asked[n], 100),
         )
-        fused = _fuse(words, near)
+        fused = fuse(words, near)
         missing = [each.row_id for each in fused[:20] if each.similarity is None]
         await index.vectors(WORKSPACE, missing)
         return [each.passage_id for each in fused[:10]]

@@ -14,7 +14,7 @@ from stoa.core.knowledge.index.index import Found, Index, IndexRow, Scope, Space
 from stoa.core.knowledge.index.lance import LanceIndex
 from stoa.core.knowledge.index.memory import MemoryIndex
 from stoa.core.knowledge.pages import Hit
-from stoa.core.knowledge.search import Mode, _fuse
+from stoa.core.knowledge.search import Mode, fuse
 from stoa.core.models.embedding import minilm
 from stoa.core.models.embedding.words import searchable
 from tests.conftest import lacking
@@ -183,7 +183,7 @@ def test_fusion_by_rank() -> None:
     def found(*passages: str) -> list[Found]:
         return [Found(f"{each}.0", each, "doc", 1.0) for each in passages]
 
-    ordered = _fuse(found("a", "b", "b", "c"), found("c", "a"))
+    ordered = fuse(found("a", "b", "b", "c"), found("c", "a"))
     fused = {each.passage_id: each for each in ordered}
     assert [each.passage_id for each in ordered] == ["a", "c", "b"]
     assert fused["a"].score == pytest.approx(1 / 61 + 1 / 62)

@@ -18,7 +18,7 @@ from stoa.core.models.embedding import choose, lexical, minilm
 from stoa.core.models.embedding.bert import BertShape, build_encoder
 from stoa.core.models.embedding.calibration import fit, measure, trials, witnesses
 from stoa.core.models.embedding.choose import choose_embedder
-from stoa.core.models.embedding.embedder import Embedder
+from stoa.core.models.embedding.embedder import Embedder, Window
 from stoa.core.models.embedding.encoder_files import EncoderFiles
 from stoa.core.models.embedding.onnx_encoder import OnnxEncoder
 from stoa.core.models.embedding.words import coverage, words
@@ -173,7 +173,8 @@ async def test_what_lies_beyond_256_tokens_is_ignored(exact: OnnxEncoder) -> Non
 @pytest.mark.parametrize("heading", ["", "Manual › Pumps", "Long heading " * 80])
 def test_windows_lose_no_word_and_fit(small: OnnxEncoder, weights: Path, heading: str) -> None:
     text = " ".join(f"word{number} is, said-so; 東京都{number}." for number in range(700))
-    windows = small.windows(text, heading=heading)
+    cut = small.windows(text, heading=heading)
+    windows = [window.text for window in cut]
     tokenizer = Tokenizer.from_file(str(weights / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -183,14 +184,16 @@ def test_windows_lose_no_word_and_fit(small: OnnxEncoder, weights: Path, heading
     assert all(window.startswith(lead) for window in windows)
     whole = "".join(window.removeprefix(lead) for window in windows)
     assert "".join(whole.split()) == "".join(text.split())
+    for window in cut:
+        assert text[window.start :].startswith(window.text.removeprefix(lead))
 
 
 def test_windows_of_short_empty_and_endless_text(small: OnnxEncoder) -> None:
-    assert small.windows("short") == ["short"]
-    assert small.windows("short", heading="H") == ["H\nshort"]
-    assert small.windows("") == [""]
+    assert small.windows("short") == [Window(0, "short")]
+    assert small.windows("short", heading="H") == [Window(0, "H\nshort")]
+    assert small.windows("") == [Window(0, "")]
     for endless in ("a1" * 2000, "東" * 2000, "-" * 2000):
-        assert "".join(small.windows(endless)) == endless
+        assert "".join(window.text for window in small.windows(endless)) == endless
     assert len(small.windows("東" * 2000)) > 7
 
 
@@ -370,7 +373,6 @@ def test_coverage(asked: str, offered: str, share: float) -> None:
     assert coverage(words(asked), words(offered)) == pytest.approx(share)
 
 
-def test_spinning_is_off(small: OnnxEncoder) -> None:
+def test_each_batch_runs_in_one_thread(small: OnnxEncoder) -> None:
     session: ort.InferenceSession = small._session
-    options = session.get_session_options()
-    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert session.get_session_options().intra_op_num_threads == 1

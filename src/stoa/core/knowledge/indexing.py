@@ -1,12 +1,17 @@
 """Puts passages into the index: window by window, embedding only what has no vectors yet.
 
 Passages are longer than what a small encoder takes in, so each is indexed as several windows, and
-none of its text is lost to search. Row ids follow from passage ids, so writing twice changes nothing.
+none of its text is lost to search. Each window is led by the name of its document and the headings
+above it: a question names the company or the year that only the document's name tells. Row ids follow from passage ids, so writing twice changes nothing.
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import PurePath
 
 import numpy as np
 
@@ -14,20 +19,23 @@ from stoa.base.errors import Bug
 from stoa.core.knowledge.index.index import Index, IndexRow, Space
 from stoa.core.knowledge.records import Records, StoredPassage, not_found
 from stoa.core.knowledge.tables import DocumentRow
+from stoa.core.knowledge.windows import PassageWindow, repeated, windows_of
 from stoa.core.models.embedding.embedder import Embedder
-from stoa.core.models.embedding.words import searchable
+from stoa.core.models.embedding.words import searchable, words
 from stoa.core.models.models import Models
 
 BATCH = 32
 """Passages embedded in one step."""
+_TELLING_NAME = re.compile(r"[^\W\d_]{3}")
+_SEPARATORS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
 class _Windows:
-    """A passage's windows: the texts to embed, and their vectors where they are known already."""
+    """A passage's windows, and their vectors where they are known already."""
 
     stored: StoredPassage
-    texts: list[str]
+    pieces: list[PassageWindow]
     vectors: list[np.ndarray] | None
 
 
@@ -65,16 +73,17 @@ class Indexer:
         """
         space = await self.space()
         known = await self._known(document.workspace_id, like, space, passages)
-        cut = await asyncio.to_thread(self._cut, passages, known)
-        missing = [text for each in cut if each.vectors is None for text in each.texts]
+        before = await self._before(document, passages)
+        cut = await asyncio.to_thread(self._cut, document, [*before, *passages], known)
+        missing = [piece.embedded for each in cut if each.vectors is None for piece in each.pieces]
         made = iter(await self._embed(missing, document.workspace_id))
         rows = [
             row
             for each in cut
-            for row in _rows(document, each, each.vectors or [next(made) for _ in each.texts])
+            for row in _rows(document, each, each.vectors or [next(made) for _ in each.pieces])
         ]
         await self.index.upsert(document.workspace_id, rows)
-        counts = {each.stored.passage.id: len(each.texts) for each in cut}
+        counts = {each.stored.passage.id: len(each.pieces) for each in cut}
         await self._records.set_windows(document.workspace_id, counts)
         if await self._records.find_document(document.workspace_id, document.id) is None:
             await self.index.delete(document.workspace_id, [document.id])
@@ -113,16 +122,31 @@ class Indexer:
             if all(_row_id(passage, n) in vectors for n in range(count))
         }
 
+    async def _before(
+        self, document: DocumentRow, passages: Sequence[StoredPassage]
+    ) -> list[StoredPassage | None]:
+        """The passage before the first, which says what the first repeats."""
+        first = passages[0].passage.ordinal if passages else 0
+        some = await self._records.passages(document.workspace_id, document.id, first - 1, first)
+        return [some[0] if some else None]
+
     def _cut(
-        self, passages: Sequence[StoredPassage], known: dict[str, list[np.ndarray]]
+        self,
+        document: DocumentRow,
+        passages: Sequence[StoredPassage | None],
+        known: dict[str, list[np.ndarray]],
     ) -> list[_Windows]:
+        """Windows of all but the first, which only stands before the second."""
         windows = []
-        for stored in passages:
+        for before, stored in pairwise(passages):
+            assert stored is not None
             passage = stored.passage
-            texts = self.embedder.windows(passage.text, heading=passage.heading)
+            lead = " › ".join(filter(None, (name_of(document), passage.heading)))
+            skip = repeated(before.passage if before else None, passage)
+            pieces = windows_of(passage, skip, partial(self.embedder.windows, heading=lead))
             vectors = known.get(stored.digest)
-            fits = vectors is not None and len(vectors) == len(texts)
-            windows.append(_Windows(stored, texts, vectors if fits else None))
+            fits = vectors is not None and len(vectors) == len(pieces)
+            windows.append(_Windows(stored, pieces, vectors if fits else None))
         return windows
 
     async def _embed(self, texts: list[str], workspace: str) -> np.ndarray:
@@ -138,7 +162,14 @@ def _rows(
     document: DocumentRow, windows: _Windows, vectors: Sequence[np.ndarray]
 ) -> list[IndexRow]:
     passage = windows.stored.passage
-    title = searchable(document.title)
+    context = dict.fromkeys(
+        [
+            *words(_SEPARATORS.sub(" ", document.title)),
+            *words(name_of(document)),
+            *words(passage.heading),
+        ]
+    )
+    lead = " ".join(context)
     return [
         IndexRow(
             id=_row_id(passage.id, number),
@@ -146,11 +177,19 @@ def _rows(
             document_id=document.id,
             collection=document.collection,
             live=document.live,
-            words=f"{title} {searchable(text)}".strip(),
+            words=f"{lead} {searchable(piece.written)}".strip(),
             vector=vector,
+            page=piece.page,
         )
-        for number, (text, vector) in enumerate(zip(windows.texts, vectors, strict=True))
+        for number, (piece, vector) in enumerate(zip(windows.pieces, vectors, strict=True))
     ]
+
+
+def name_of(document: DocumentRow) -> str:
+    """What people call the document: its file name in words, or its title where the name is a number
+    and tells nothing."""
+    name = _SEPARATORS.sub(" ", PurePath(document.name).stem).strip()
+    return name if _TELLING_NAME.search(name) else document.title
 
 
 def _row_id(passage_id: str, window: int) -> str:

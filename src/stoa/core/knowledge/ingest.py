@@ -118,10 +118,10 @@ class Ingestion:
         self._records.clear_passages_now(workspace, document_id)
         pages = self._records.stream_pages(workspace, document_id)
         passages = chunk(document_id, pages, chunking=_CHUNKING)
-        count = 0
+        count, before = 0, None
         while some := list(islice(passages, _PASSAGES_AT_ONCE)):
-            self._records.add_passages_now(workspace, some)
-            count += len(some)
+            self._records.add_passages_now(workspace, some, before)
+            count, before = count + len(some), some[-1]
         return count
 
     async def embed(self, first: int) -> int:

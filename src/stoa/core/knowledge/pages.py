@@ -84,6 +84,8 @@ class Hit(BaseModel):
     """A passage that answers a query. `score` sorts; `relevance` (0..1) is calibrated per embedder."""
 
     passage: Passage
+    page: int
+    """Of the pages that the passage runs over, the one that was found."""
     score: float
     relevance: float
     relevant: bool

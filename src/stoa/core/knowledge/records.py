@@ -15,6 +15,7 @@ from stoa.base.database import Database, Workspace
 from stoa.base.errors import NotFound
 from stoa.core.knowledge.pages import ParsedDocument, ParsedPage, Passage
 from stoa.core.knowledge.tables import DocumentRow, PageRow, PassageRow
+from stoa.core.knowledge.windows import repeated
 
 _PAGES_AT_ONCE = 32
 _SCRUB_WAIT_MS = 2_000
@@ -181,9 +182,15 @@ class Records:
             lambda session: _erase_passages(session, document_id), workspace=workspace
         )
 
-    def add_passages_now(self, workspace: str, passages: Iterable[Passage]) -> None:
+    def add_passages_now(
+        self, workspace: str, passages: Iterable[Passage], before: Passage | None = None
+    ) -> None:
         """Append passages. For code in a thread of its own."""
-        rows = [PassageRow(**passage.model_dump(), digest=digest(passage)) for passage in passages]
+        rows = []
+        for passage in passages:
+            given = passage.model_dump()
+            rows.append(PassageRow(**given, digest=digest(passage, repeated(before, passage))))
+            before = passage
         self._database.write_now(lambda session: session.add_all(rows), workspace=workspace)
 
     async def passages(
@@ -305,9 +312,9 @@ class Records:
         return await self._database.read(read, workspace=workspace)
 
 
-def digest(passage: Passage) -> str:
-    """Hash of what is embedded of a passage."""
-    return hashlib.sha256(f"{passage.heading}\0{passage.text}".encode()).hexdigest()
+def digest(passage: Passage, skip: int) -> str:
+    """Hash of what is embedded of a passage, of which the first `skip` characters are not."""
+    return hashlib.sha256(f"{passage.heading}\0{skip}\0{passage.text}".encode()).hexdigest()
 
 
 def _erase(session: Session, document_id: str) -> None:

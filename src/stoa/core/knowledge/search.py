@@ -35,13 +35,15 @@ _MOST_WORDS = 64
 
 
 @dataclass
-class _Candidate:
+class Candidate:
     """A passage that at least one of the searches offered."""
 
     passage_id: str
     row_id: str
     score: float = 0.0
     similarity: float | None = None
+    page: int = 1
+    """Where the window stands that was found first."""
 
 
 class Searcher:
@@ -71,8 +73,8 @@ class Searcher:
             self._by_words(scope, query, wanted if mode != "vector" else 0),
             self._by_meaning(scope, query, wanted if mode != "keyword" else 0),
         )
-        ordered = _fuse(by_words, by_meaning)
-        kept: list[tuple[Passage, _Candidate]] = []
+        ordered = fuse(by_words, by_meaning)
+        kept: list[tuple[Passage, Candidate]] = []
         at_once = limit + _SPARE
         for first in range(0, len(ordered), at_once):
             some = ordered[first : first + at_once]
@@ -109,7 +111,7 @@ class Searcher:
         return vectors[0], await self._indexer.index.vector(scope, vectors[0], wanted)
 
     async def _compare(
-        self, scope: Scope, candidates: Sequence[_Candidate], vector: np.ndarray
+        self, scope: Scope, candidates: Sequence[Candidate], vector: np.ndarray
     ) -> None:
         """Give a similarity to those that only the keyword search found."""
         unknown = [each for each in candidates if each.similarity is None]
@@ -119,7 +121,7 @@ class Searcher:
             if each.row_id in vectors:
                 each.similarity = float(vectors[each.row_id] @ vector)
 
-    async def _live(self, scope: Scope, candidates: Sequence[_Candidate]) -> dict[str, Passage]:
+    async def _live(self, scope: Scope, candidates: Sequence[Candidate]) -> dict[str, Passage]:
         """Those that the database says may be shown, by id."""
         documents = None if scope.documents is None else sorted(scope.documents)
         ids = [each.passage_id for each in candidates]
@@ -127,7 +129,7 @@ class Searcher:
             scope.workspace, ids, sorted(scope.collections), documents
         )
 
-    def _judge(self, query: str, best: Sequence[tuple[Passage, _Candidate]]) -> list[Hit]:
+    def _judge(self, query: str, best: Sequence[tuple[Passage, Candidate]]) -> list[Hit]:
         """How surely each passage answers the query, by the embedder's calibration."""
         asked, calibration = words(query), self._indexer.embedder.calibration
         hits = []
@@ -137,6 +139,7 @@ class Searcher:
             hits.append(
                 Hit(
                     passage=passage,
+                    page=candidate.page,
                     score=candidate.score,
                     relevance=relevance,
                     relevant=relevance >= _RELEVANT,
@@ -145,13 +148,13 @@ class Searcher:
         return hits
 
 
-def _may_be_shown(candidate: _Candidate, live: Mapping[str, Passage]) -> bool:
+def _may_be_shown(candidate: Candidate, live: Mapping[str, Passage]) -> bool:
     return candidate.passage_id in live and candidate.similarity is not None
 
 
-def _fuse(by_words: Sequence[Found], by_meaning: Sequence[Found]) -> list[_Candidate]:
+def fuse(by_words: Sequence[Found], by_meaning: Sequence[Found]) -> list[Candidate]:
     """Candidates, best first. Of several windows of a passage its best one counts."""
-    candidates: dict[str, _Candidate] = {}
+    candidates: dict[str, Candidate] = {}
     for found in (by_words, by_meaning):
         rank = 0
         seen: set[str] = set()
@@ -160,7 +163,9 @@ def _fuse(by_words: Sequence[Found], by_meaning: Sequence[Found]) -> list[_Candi
                 continue
             seen.add(each.passage_id)
             rank += 1
-            candidate = candidates.setdefault(each.passage_id, _Candidate(each.passage_id, each.id))
+            candidate = candidates.setdefault(
+                each.passage_id, Candidate(each.passage_id, each.id, page=each.page)
+            )
             candidate.score += 1 / (_RANK_CONSTANT + rank)
             if found is by_meaning:
                 candidate.similarity = each.score

@@ -12,7 +12,7 @@ from pydantic_ai.embeddings import EmbeddingModel
 from pydantic_ai.exceptions import AgentRunError
 from pydantic_ai.usage import RunUsage
 
-from stoa.core.models.embedding.embedder import Kind
+from stoa.core.models.embedding.embedder import Kind, Window
 from stoa.core.models.embedding.windows import by_characters
 from stoa.core.models.failures import provider_error
 from stoa.core.models.providers import Catalogue
@@ -31,7 +31,7 @@ class ProviderEmbedder:
         self._catalogue = catalogue
         self._policy = policy
 
-    def windows(self, text: str, *, heading: str = "") -> list[str]:
+    def windows(self, text: str, *, heading: str = "") -> list[Window]:
         """Pieces that are each taken in whole."""
         return by_characters(text, heading=heading)
 

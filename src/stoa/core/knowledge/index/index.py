@@ -15,7 +15,7 @@ import numpy as np
 
 from stoa.base.errors import Bug
 
-_LAYOUT = 1
+_LAYOUT = 2
 """Grows when rows are laid out in another way, so that an older index is built anew."""
 
 
@@ -47,6 +47,8 @@ class IndexRow:
     """What keyword search goes over, as `words.searchable` prepares it."""
     vector: np.ndarray
     """Unit length, float32, (dimensions,)."""
+    page: int = 1
+    """Where most of the window stands."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Found:
     passage_id: str
     document_id: str
     score: float
+    page: int = 1
 
 
 class Index(Protocol):

@@ -169,7 +169,8 @@ class LanceIndex:
     def _schema(self) -> pa.Schema:
         text = [(name, pa.string()) for name in ("id", "passage_id", "document_id", "collection")]
         vector = pa.list_(pa.float32(), self._dimensions)
-        return pa.schema([*text, ("live", pa.bool_()), ("words", pa.string()), ("vector", vector)])
+        rest = [("live", pa.bool_()), ("page", pa.int32()), ("words", pa.string())]
+        return pa.schema([*text, *rest, ("vector", vector)])
 
     @contextmanager
     def _writing(self, workspace: str) -> Iterator[Table]:
@@ -200,7 +201,7 @@ class LanceIndex:
     def _upsert_now(self, workspace: str, rows: Sequence[IndexRow]) -> None:
         columns: dict[str, Any] = {
             name: [getattr(row, name) for row in rows]
-            for name in ("id", "passage_id", "document_id", "collection", "live", "words")
+            for name in ("id", "passage_id", "document_id", "collection", "live", "page", "words")
         }
         vectors = np.stack([row.vector for row in rows]).astype(np.float32)
         columns["vector"] = pa.FixedSizeListArray.from_arrays(vectors.ravel(), vectors.shape[1])
@@ -306,7 +307,7 @@ class LanceIndex:
 
 
 _UNCHANGED = {"live": "live"}
-_RESULT = ["id", "passage_id", "document_id"]
+_RESULT = ["id", "passage_id", "document_id", "page"]
 
 
 def _index_columns(table: Table) -> None:
@@ -351,4 +352,4 @@ def _quoted(value: str) -> str:
 
 
 def _found(row: dict[str, Any], score: float) -> Found:
-    return Found(row["id"], row["passage_id"], row["document_id"], float(score))
+    return Found(row["id"], row["passage_id"], row["document_id"], float(score), row["page"])

@@ -175,6 +175,7 @@ class PostgresIndex:
                 "document_id": row.document_id,
                 "collection": row.collection,
                 "live": row.live,
+                "page": row.page,
                 "length": row.words.count(" ") + 1,
                 "prepared": row.words,
                 "embedding": row.vector,
@@ -233,7 +234,9 @@ class PostgresIndex:
         row, within = self._table.c, within_scope(self._table, scope)
         distance = row.embedding.cosine_distance(vector)
         chosen = (
-            sa.select(row.id, row.passage_id, row.document_id, (1 - distance).label("score"))
+            sa.select(
+                row.id, row.passage_id, row.document_id, row.page, (1 - distance).label("score")
+            )
             .where(within)
             .limit(limit)
         )
@@ -273,6 +276,7 @@ def _table_of(space: Space) -> sa.Table:
         sa.Column("id", sa.Text, primary_key=True),
         *text,
         sa.Column("live", sa.Boolean, nullable=False),
+        sa.Column("page", sa.Integer, nullable=False),
         sa.Column("length", sa.Integer, nullable=False),
         sa.Column("words", TSVECTOR, nullable=False),
         sa.Column("embedding", kind(space.dimensions), nullable=False),
@@ -310,5 +314,5 @@ def _as_array(value: Any) -> np.ndarray:
     return np.asarray(value.to_list() if hasattr(value, "to_list") else value, np.float32)
 
 
-def _found(row: sa.Row[Any]) -> Found:
-    return Found(row.id, row.passage_id, row.document_id, float(row.score))
+def _found(row: Any) -> Found:
+    return Found(row.id, row.passage_id, row.document_id, float(row.score), row.page)

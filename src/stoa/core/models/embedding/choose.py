@@ -18,7 +18,7 @@ import numpy as np
 from stoa.base.errors import Bug, SetupError
 from stoa.core.models.embedding import lexical, minilm
 from stoa.core.models.embedding.calibration import Measured, Vectors, kept_measure
-from stoa.core.models.embedding.embedder import Calibration, Embedder, Kind
+from stoa.core.models.embedding.embedder import Calibration, Embedder, Kind, Window
 from stoa.core.models.embedding.encoder_files import EncoderFiles
 
 MINILM = Measured(
@@ -34,7 +34,7 @@ _HASHED = "hashed"
 class RawEmbedder(Vectors, Protocol):
     """Vectors of unit length without an account of what they mean: a provider's client, say."""
 
-    def windows(self, text: str, *, heading: str = "") -> list[str]: ...
+    def windows(self, text: str, *, heading: str = "") -> list[Window]: ...
 
 
 class CalibratedEmbedder:
@@ -85,7 +85,7 @@ class CalibratedEmbedder:
         if self._measured is None:
             self._measured = await kept_measure(raw, self.name, self._folder)
 
-    def windows(self, text: str, *, heading: str = "") -> list[str]:
+    def windows(self, text: str, *, heading: str = "") -> list[Window]:
         """Pieces that are each taken in whole. Raises Bug before `prepare`."""
         if self._raw is None:
             raise Bug(f"embedder {self.name} is asked before it is prepared")

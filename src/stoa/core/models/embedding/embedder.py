@@ -16,6 +16,15 @@ Kind = Literal["query", "passage"]
 
 
 @dataclass(frozen=True)
+class Window:
+    """A piece that an embedder takes in whole: `start` is where it begins in the text it was cut
+    from, `text` what is embedded of it, with the lead before it."""
+
+    start: int
+    text: str
+
+
+@dataclass(frozen=True)
 class Calibration:
     """How a cosine of one embedder reads as relevance, with the words that were asked for as a second
     witness: an encoder sees what a text means, and misses names and numbers.
@@ -74,7 +83,7 @@ class Embedder(Protocol):
         """Load what has to be loaded, and calibrate where no calibration is kept. Idempotent."""
         ...
 
-    def windows(self, text: str, *, heading: str = "") -> list[str]:
+    def windows(self, text: str, *, heading: str = "") -> list[Window]:
         """`text` cut into pieces that are each taken in whole, each led by `heading`.
 
         An encoder silently ignores what lies beyond its input length; cut this way nothing of a

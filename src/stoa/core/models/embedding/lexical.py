@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from stoa.core.models.embedding.embedder import Kind
+from stoa.core.models.embedding.embedder import Kind, Window
 from stoa.core.models.embedding.windows import by_characters
 from stoa.core.models.embedding.words import words
 
@@ -40,7 +40,7 @@ class HashedWords:
             )
         )
 
-    def windows(self, text: str, *, heading: str = "") -> list[str]:
+    def windows(self, text: str, *, heading: str = "") -> list[Window]:
         """Pieces of some 4,000 characters: longer ones share words with everything."""
         return by_characters(text, heading=heading, room=_PIECE)
 

@@ -1,7 +1,7 @@
 """How text becomes words: the same for passages and queries, for every search engine and embedder.
 
 Folded (case, accents, width), split at everything that is not a letter or digit, common English words
-dropped, English stems. Scripts written without spaces become overlapping pairs of characters, so that
+dropped, English stems. A year written together with letters (FY2023) is found by itself too. Scripts written without spaces become overlapping pairs of characters, so that
 words can be told apart there without a dictionary. Engines take the result as plain words between
 spaces and do no analysis of their own, so none of them can differ.
 """
@@ -17,6 +17,7 @@ _LONGEST = 40
 _STRETCH = 60
 _KNOWN_WORDS = 200_000
 _WORD = re.compile(r"[^\W_]+")
+_LETTERED_YEAR = re.compile(r"[a-z]+((?:19|20)\d\d)")
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+"
 )
@@ -48,6 +49,8 @@ def words(text: str) -> list[str]:
         if len(raw) <= _LONGEST and raw.isascii():
             if raw not in _COMMON:
                 found.append(_stem(raw))
+                if year := _LETTERED_YEAR.fullmatch(raw):
+                    found.append(year[1])
         else:
             found.extend(_foreign(unicodedata.normalize("NFC", raw)))
     return found
