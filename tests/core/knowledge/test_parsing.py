@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -473,3 +475,13 @@ async def test_page_pictures(tmp_path: Path) -> None:
     path.write_bytes(b"plain text")
     with pytest.raises(NotFound):
         await render_page(path, 1)
+
+
+def test_a_worker_does_not_count_the_memory_of_who_started_it() -> None:
+    held = bytearray(300 << 20)
+    held[:: 4 << 10] = b"1" * len(held[:: 4 << 10])
+    script = "from stoa.core.knowledge.parsing.worker import _memory_mb; print(_memory_mb())"
+    started = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert 0 < int(started.stdout) < 250, len(held)

@@ -163,9 +163,16 @@ def _bound_processor(seconds: float) -> None:
 
 
 def _memory_mb() -> int:
-    """Largest resident size so far; Linux counts it in KiB, macOS in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak >> (20 if sys.platform == "darwin" else 10)
+    """Largest resident size of this program so far.
+
+    Not `ru_maxrss` where it can be avoided: Linux lets a child inherit there what its parent held when
+    it was started, and a worker of a large parent would take itself for large at its first page.
+    """
+    with suppress(OSError, StopIteration), open("/proc/self/status", encoding="ascii") as status:
+        peak = next(line for line in status if line.startswith("VmHWM:"))
+        return int(peak.split()[1]) >> 10
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return held >> (20 if sys.platform == "darwin" else 10)
 
 
 def _too_hungry(limits: Limits) -> UserError:
