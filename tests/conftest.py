@@ -21,6 +21,7 @@ from stoa.base.identity.caller import Caller, Role
 from stoa.base.settings import Settings
 from stoa.dispatch import Dispatcher
 from stoa.wiring import build, migration_folders, solutions
+from tests.providers import Stub, running_stub
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
 
@@ -175,3 +176,17 @@ async def house(settings: Settings) -> AsyncIterator[Dispatcher]:
     await built.platform.knowledge.close()
     await built.platform.models.close()
     built.platform.database.close()
+
+
+@pytest.fixture(scope="session")
+def stub_server() -> Iterator[Stub]:
+    """One HTTP server for all tests, which speaks the providers' wire formats."""
+    with running_stub() as stub:
+        yield stub
+
+
+@pytest.fixture
+def stub(stub_server: Stub) -> Stub:
+    """The server, without plan or memory."""
+    stub_server.forget()
+    return stub_server

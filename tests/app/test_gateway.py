@@ -37,7 +37,6 @@ from tests.providers import (
     Cut,
     Status,
     Stub,
-    running_stub,
     serving,
 )
 
@@ -68,18 +67,6 @@ async def proven(authorization: Annotated[str, Header()] = "") -> Caller:
     if caller is None:
         raise NotSignedIn("No valid key.", hint="Send one.")
     return caller
-
-
-@pytest.fixture(scope="module")
-def stub_server() -> Iterator[Stub]:
-    with running_stub() as stub:
-        yield stub
-
-
-@pytest.fixture
-def stub(stub_server: Stub) -> Stub:
-    stub_server.forget()
-    return stub_server
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from stoa.core.models.retries import RetryPolicy
 from stoa.core.models.tables import ModelCall
 from stoa.wiring import migration_folders
 from tests.core.models.test_prompts import HEAD, Inputs, Output, twin, written
-from tests.providers import Stub, running_stub
+from tests.providers import Stub
 
 POLICY = RetryPolicy(retries=2, timeout=20.0, first_pause=0.01)
 NAMES = {
@@ -27,19 +27,6 @@ NAMES = {
     "anthropic": "anthropic:claude-haiku-4-5",
     "bedrock": "bedrock:us.anthropic.claude-haiku-4-5-20251001-v1:0",
 }
-
-
-@pytest.fixture(scope="session")
-def stub_server() -> Iterator[Stub]:
-    with running_stub() as stub:
-        yield stub
-
-
-@pytest.fixture
-def stub(stub_server: Stub) -> Stub:
-    """The stub, without plan or memory."""
-    stub_server.forget()
-    return stub_server
 
 
 @pytest.fixture

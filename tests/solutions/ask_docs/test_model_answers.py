@@ -1,6 +1,5 @@
 """Answers of a model, scripted on a real HTTP server: what it says is checked before it is shown."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from stoa.base.errors import ProviderError
 from stoa.solutions.ask_docs.schema import AnswerKind
 from tests.providers import Answer as Say
-from tests.providers import Status, Stub, running_stub
+from tests.providers import Status, Stub
 from tests.solutions.ask_docs.conftest import LEAVE, PARKING, Desk
 
 MODEL = "openai:gpt-4o-mini"
@@ -18,19 +17,6 @@ TRUE = {
     "text": "Everyone has 25 days of annual leave.",
     "citations": [{"passage": 1, "quote": QUOTE}],
 }
-
-
-@pytest.fixture(scope="module")
-def stub_server() -> Iterator[Stub]:
-    with running_stub() as stub:
-        yield stub
-
-
-@pytest.fixture
-def stub(stub_server: Stub) -> Stub:
-    stub_server.acts.clear()
-    stub_server.received.clear()
-    return stub_server
 
 
 @pytest.fixture

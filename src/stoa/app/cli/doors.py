@@ -65,12 +65,15 @@ class LocalDoor:
     async def _run(
         self, solution: str, operation: Operation, payload: dict[str, Any], on_progress: OnProgress
     ) -> dict[str, Any]:
-        started = await self._dispatcher.start(self._caller, solution, operation.name, payload)
         flows = self._dispatcher.platform.flows
+        starting = asyncio.ensure_future(
+            self._dispatcher.start(self._caller, solution, operation.name, payload)
+        )
         try:
+            started = await asyncio.shield(starting)
             run = await follow(flows, self._caller, started.run_id, on_progress)
-        except asyncio.CancelledError:  # Ctrl-C arrives here as a cancellation
-            await flows.cancel(self._caller, started.run_id)
+        except asyncio.CancelledError:  # Ctrl-C arrives here; the run may have begun just now
+            await flows.cancel(self._caller, (await starting).run_id)
             raise
         return outcome(run)
 

@@ -57,17 +57,21 @@ class RemoteDoor:
         self, solution: str, operation: Operation, payload: dict[str, Any], on_progress: OnProgress
     ) -> dict[str, Any]:
         """The result of an operation, as data."""
-        response = await self._client.post(f"/api/{solution}/{operation.name}", json=payload)
-        answer = _answer(response)
-        if response.status_code != httpx.codes.ACCEPTED:
-            return answer
-        run_id = str(answer["run_id"])
+        posting = asyncio.ensure_future(self._post(solution, operation, payload))
+        if not operation.durable:
+            return await posting
         try:
-            run = await self._followed(run_id, on_progress)
-        except asyncio.CancelledError:  # Ctrl-C arrives here as a cancellation
-            await self._client.post(f"/api/runs/{run_id}/cancel")
+            started = await asyncio.shield(posting)
+            run = await self._followed(str(started["run_id"]), on_progress)
+        except asyncio.CancelledError:  # Ctrl-C arrives here; the run may have begun just now
+            await self._client.post(f"/api/runs/{(await posting)['run_id']}/cancel")
             raise
         return outcome(run)
+
+    async def _post(
+        self, solution: str, operation: Operation, payload: dict[str, Any]
+    ) -> dict[str, Any]:
+        return _answer(await self._client.post(f"/api/{solution}/{operation.name}", json=payload))
 
     async def _followed(self, run_id: str, on_progress: OnProgress) -> RunView:
         """Read the run's events to their end; where the stream breaks off, go on after the last."""
