@@ -69,8 +69,8 @@ class Check:
     async def _citation(self, quote: Quote) -> Citation:
         passage = self.passages[quote.passage - 1]
         knowledge, workspace = self.call.platform.knowledge, self.call.caller.workspace_id
-        page = passage.page
-        for number in range(passage.page + 1, passage.last_page + 1):
+        page = passage.first_page
+        for number in range(passage.first_page + 1, passage.last_page + 1):
             if quote.text in (await knowledge.page(workspace, passage.document, number)).text:
                 page = number  # the passage runs over a page break, and the quote is behind it
         place = await knowledge.locate(workspace, passage.document, page, quote.text)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from stoa.contract import Call
-from stoa.core.knowledge.pages import Passage
+from stoa.core.knowledge.pages import Hit, Passage
 from stoa.solutions.ask_docs.access import document_to_read, readable_collections
 from stoa.solutions.ask_docs.schema import DocumentState, PassageView, Search
 from stoa.solutions.ask_docs.tables import DocumentRow
@@ -82,32 +82,33 @@ async def current_passages(call: Call, request: Search, scope: Scope) -> list[Pa
 
     current = await call.platform.database.read(load, workspace=call.caller.workspace_id)
     views = [
-        _view(hit.passage, current[hit.passage.document_id], hit.score, hit.relevance, hit.relevant)
+        _view(hit, current[hit.passage.document_id])
         for hit in hits
         if hit.passage.document_id in current
     ]
     return views[: request.limit]
 
 
-def _view(
-    passage: Passage, document: DocumentRow, score: float, relevance: float, relevant: bool
-) -> PassageView:
+def _view(hit: Hit, document: DocumentRow) -> PassageView:
+    passage = hit.passage
     return PassageView(
         id=passage.id,
         document=document.id,
         title=document.title,
         collection=document.collection_id,
         reference=document.reference,
-        page=passage.page,
+        page=hit.page,
+        first_page=passage.page,
         last_page=passage.last_page,
         heading=passage.heading,
         text=passage.text,
-        score=score,
-        relevance=relevance,
-        relevant=relevant,
+        score=hit.score,
+        relevance=hit.relevance,
+        relevant=hit.relevant,
     )
 
 
 def _as_neighbour(passage: Passage, hit: PassageView) -> PassageView:
     own = passage.model_dump(include={"id", "page", "last_page", "heading", "text"})
+    own["first_page"] = passage.page
     return hit.model_copy(update={**own, "score": 0.0, "relevance": 0.0, "relevant": False})

@@ -256,7 +256,8 @@ class PassageView(Result):
     title: str
     collection: str
     reference: str
-    page: int
+    page: int = Field(description="Of its pages, the one that answers the query best.")
+    first_page: int
     last_page: int
     heading: str
     text: str
