@@ -8,11 +8,11 @@ that declaration alone REST, CLI, MCP and the console offer the solution; none o
 import inspect
 import re
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar, Unpack
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
@@ -24,6 +24,7 @@ from stoa.base.identity.caller import EVERYONE, Caller, Role
 from stoa.base.objects import Objects
 from stoa.base.settings import Settings
 from stoa.core.flows.flows import Flows
+from stoa.core.flows.questions import Asking, Decision
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
 from stoa.core.models.prompts import Prompt, Reply
@@ -136,6 +137,19 @@ class Call(Protocol):
 
     async def call(self, operation: str, request: BaseModel) -> Any:
         """Call another operation of the same solution as the same caller."""
+        ...
+
+    async def ask_person(
+        self, question: str, *, choices: Sequence[str], **more: Unpack[Asking]
+    ) -> Decision:
+        """In a durable run, between steps: wait for a person to choose, for weeks if need be.
+
+        `more` says whom to ask, what to show, how many must agree and until when (see `Asking`).
+        Waiting holds no thread; the decision survives every crash.
+
+        Raises:
+            InvalidInput: the operation was called without a run, which could not wait.
+        """
         ...
 
 

@@ -5,9 +5,9 @@ and either runs the handler at once or starts a durable run. So a check that sta
 every face. It knows no solution by name and no face.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from pydantic import BaseModel, ValidationError
 
@@ -16,6 +16,7 @@ from stoa.base.identity.caller import OWNERS, Caller
 from stoa.base.telemetry import span
 from stoa.contract import Operation, Platform, Solution
 from stoa.core.flows.flows import RunView
+from stoa.core.flows.questions import Asking, Decision
 from stoa.core.flows.records import name_of
 from stoa.core.models.prompts import Prompt, Reply
 
@@ -72,6 +73,18 @@ class _Call:
 
     async def call(self, operation: str, request: BaseModel) -> Any:
         return await self.dispatcher.call(self.caller, self.solution.name, operation, request)
+
+    async def ask_person(
+        self, question: str, *, choices: Sequence[str], **more: Unpack[Asking]
+    ) -> Decision:
+        if self.run_id is None:
+            raise InvalidInput(
+                "This operation waits for a person, which takes a run.",
+                hint="Start it as a run instead of calling it.",
+            )
+        return await self.platform.flows.ask_person(
+            self.run_id, question=question, choices=choices, **more
+        )
 
 
 class Dispatcher:

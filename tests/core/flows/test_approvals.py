@@ -11,8 +11,9 @@ from stoa.base.database import EVERY_WORKSPACE, Database, now
 from stoa.base.errors import Bug, Conflict, Forbidden, InvalidInput, NotFound
 from stoa.base.identity.caller import Caller, Role
 from stoa.base.identity.tables import AuditEvent
-from stoa.core.flows.approvals import ApprovalState, ApprovalView, Decision
+from stoa.core.flows.approvals import ApprovalView
 from stoa.core.flows.flows import Flows, RunState, RunView
+from stoa.core.flows.questions import ApprovalState, Decision
 from stoa.core.flows.tables import ApprovalRow
 from tests.core.flows.conftest import Build, start
 

@@ -9,9 +9,8 @@ Telling people by e-mail that something waits for them would hang on `ask`; noth
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
 
@@ -26,6 +25,7 @@ from stoa.base.identity.caller import Caller, Role
 from stoa.core.flows import runs
 from stoa.core.flows.engine import Engine
 from stoa.core.flows.execution import Execution, Suspended, current_work
+from stoa.core.flows.questions import ApprovalState, Decision, Question
 from stoa.core.flows.run import ENDED, RunState
 from stoa.core.flows.tables import ApprovalRow, Run
 from stoa.core.flows.watch import Watch
@@ -34,30 +34,6 @@ T = TypeVar("T")
 MOST_APPROVALS = 500
 _TEXT_LIMIT = 1_000_000
 _EXPIRE_AT_ONCE = 100
-
-
-class ApprovalState(StrEnum):
-    """Where a question stands."""
-
-    OPEN = "open"
-    DECIDED = "decided"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
-    """Its run was cancelled; a resumed run asks again."""
-
-
-class Decision(BaseModel):
-    """What came of a question."""
-
-    approval_id: str
-    choice: str | None = None
-    """One of the choices; None where the deadline passed first."""
-    text: str | None = None
-    """The text as the person left it, where the question came with one to edit."""
-    decided_by: str | None = None
-    decided_by_name: str = ""
-    decided_at: datetime | None = None
-    expired: bool = False
 
 
 class ApprovalView(BaseModel):
@@ -83,18 +59,6 @@ class ApprovalView(BaseModel):
     created_at: datetime
 
 
-class Question(BaseModel):
-    """What a run asks, of whom, and until when."""
-
-    question: str
-    context: dict[str, Any]
-    choices: list[str]
-    to_role: Role | None
-    to_user: str | None
-    deadline: datetime | timedelta | None
-    editable_text: str | None
-
-
 class Approvals:
     """Asks, lists, decides and expires."""
 
@@ -107,13 +71,12 @@ class Approvals:
         self._watch = watch
         self._audit = AuditLog(database)
 
-    async def ask(self, run_id: str, question: Question) -> Decision:
+    async def ask(self, run_id: str, asked: Mapping[str, Any]) -> Decision:
         """Inside a workflow, between steps: the decision, once there is one."""
         work = current_work()
         if work is None or work.run_id != run_id or work.step is not None:
             raise Bug("A run asks a person in its own workflow, between steps.")
-        if not question.choices:
-            raise Bug(f"'{question.question}' offers no choice.")
+        question = Question.model_validate(asked)
         approval_id = await self._execution.step(
             "ask", partial(self._open, run_id, question), (), 1
         )
@@ -242,8 +205,8 @@ def _open(session: Session, run_id: str, step: str, question: Question) -> str:
         question=question.question,
         context=question.context,
         choices=question.choices,
-        to_role=question.to_role,
-        to_user=question.to_user,
+        to_role=question.to if isinstance(question.to, Role) else None,
+        to_user=None if isinstance(question.to, Role) else question.to,
         editable_text=question.editable_text,
         state=ApprovalState.OPEN,
         decided_by_name="",

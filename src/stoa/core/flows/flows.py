@@ -6,22 +6,23 @@ It knows no solution: it runs registered functions by name.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from stoa.base.database import EVERY_WORKSPACE, Database
 from stoa.base.errors import Bug, Conflict, InvalidInput
-from stoa.base.identity.caller import Caller, Role
+from stoa.base.identity.caller import Caller
 from stoa.base.settings import Settings
 from stoa.core.flows import runs
-from stoa.core.flows.approvals import Approvals, Decision, Question, withdraw
+from stoa.core.flows.approvals import Approvals, withdraw
 from stoa.core.flows.engine import Engine, Pace
 from stoa.core.flows.execution import Execution
 from stoa.core.flows.keeper import Chore, Keeper
+from stoa.core.flows.questions import Asking, Decision
 from stoa.core.flows.retention import Retention
 from stoa.core.flows.run import ENDED, RunEvent, RunState, RunView, Workflow
 from stoa.core.flows.schedules import Scheduled, Schedules, ScheduleView
@@ -192,35 +193,19 @@ class Flows:
         await self._execution.emit(run_id, data)
 
     async def ask_person(
-        self,
-        run_id: str,
-        *,
-        question: str,
-        choices: Sequence[str],
-        to: Role | str | None = None,
-        context: dict[str, Any] | None = None,
-        deadline: datetime | timedelta | None = None,
-        editable_text: str | None = None,
+        self, run_id: str, *, question: str, choices: Sequence[str], **more: Unpack[Asking]
     ) -> Decision:
         """Inside a workflow, between steps: wait for a person, holding no thread and no place.
 
         Args:
             question: what the person reads.
             choices: what there is to choose from, such as `approve` and `reject`.
-            to: a role, or the id of a user; None: whoever may start the operation.
-            context: plain JSON shown with the question.
-            deadline: a time, or how long from now; after it the decision is `expired`.
-            editable_text: a text that the person may change before choosing.
+            more: whom to ask, what to show, how many must agree, until when (see `Asking`).
+
+        Raises:
+            Bug: asked within a step, or the question contradicts itself.
         """
-        asked = Question(
-            question=question,
-            context=context or {},
-            choices=[*choices],
-            to_role=to if isinstance(to, Role) else None,
-            to_user=None if isinstance(to, Role) else to,
-            deadline=deadline,
-            editable_text=editable_text,
-        )
+        asked = {"question": question, "choices": [*choices], **more}
         return await self.approvals.ask(run_id, asked)
 
     async def add_schedule(
