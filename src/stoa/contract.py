@@ -31,6 +31,7 @@ from stoa.core.models.prompts import Prompt, Reply
 
 In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out", bound=BaseModel)
+S = TypeVar("S")
 T = TypeVar("T")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -121,6 +122,20 @@ class Call(Protocol):
         """Run `work(*arguments)` once. In a durable run the result is stored, and after a crash
         it is returned instead of running again; so `work` is idempotent and its arguments and
         result are JSON-able (pydantic models, dataclasses of plain values, str, int, list …)."""
+        ...
+
+    async def map(
+        self, work: Callable[[S], Awaitable[T]], items: Iterable[S], *, at_once: int = 8
+    ) -> list[T]:
+        """`work` for each item, at most `at_once` at a time; the results in the order of `items`.
+
+        `work` may itself take steps, ask prompts and people; after a crash each item goes on where it
+        was. The first error ends the others and is raised.
+        """
+        ...
+
+    async def parallel(self, *works: Callable[[], Awaitable[Any]]) -> list[Any]:
+        """All `works` side by side; their results in order. Otherwise as `map`."""
         ...
 
     async def progress(self, message: str, done: int = 0, total: int = 0) -> None:

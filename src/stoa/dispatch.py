@@ -7,6 +7,7 @@ every face. It knows no solution by name and no face.
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, Unpack
 
 from pydantic import BaseModel, ValidationError
@@ -22,6 +23,7 @@ from stoa.core.models.prompts import Prompt, Reply
 
 In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out", bound=BaseModel)
+S = TypeVar("S")
 T = TypeVar("T")
 OnEvent = Callable[[BaseModel], Awaitable[None]]
 OnProgress = Callable[[str, int, int], Awaitable[None]]
@@ -53,6 +55,15 @@ class _Call:
         if self.run_id is None:
             return await work(*arguments)
         return await self.platform.flows.step(name_of(work), work, *arguments)
+
+    async def map(
+        self, work: Callable[[S], Awaitable[T]], items: Iterable[S], *, at_once: int = 8
+    ) -> list[T]:
+        works = [partial(work, item) for item in items]
+        return await self.platform.flows.side_by_side(*works, at_once=at_once)
+
+    async def parallel(self, *works: Callable[[], Awaitable[Any]]) -> list[Any]:
+        return await self.platform.flows.side_by_side(*works, at_once=max(1, len(works)))
 
     async def progress(self, message: str, done: int = 0, total: int = 0) -> None:
         if self.run_id is not None:

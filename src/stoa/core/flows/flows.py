@@ -53,7 +53,9 @@ class Flows:
         self._workers = Workers(database, self._engine, name, settings.home)
         self._watch = Watch(database, pace.watch)
         self._execution = Execution(database, self._engine, self._watch, self._workflows)
-        self._sweep = Sweep(database, self._engine, 2 * pace.sweep)
+        self._sweep = Sweep(
+            database, self._engine, 2 * pace.sweep, lambda: [*self._execution.working]
+        )
         self._schedules = Schedules(database, self._engine)
         self._retention = Retention(database, self._engine)
         self._keeper: Keeper | None = None
@@ -183,6 +185,17 @@ class Flows:
         """
         result: T = await self._execution.step(name, work, arguments, retries + 1)
         return result
+
+    async def side_by_side(
+        self, *works: Callable[[], Awaitable[Any]], at_once: int = 8
+    ) -> list[Any]:
+        """Inside a workflow: do `works`, at most `at_once` at a time; results in their order.
+
+        Each may have up to 10,000 steps, which replay in whatever order they ended. One that asks a
+        person stops the others where they are until the decision is there. The first error ends them
+        all and is raised. Outside a workflow: the same, without records.
+        """
+        return await self._execution.side_by_side(works, at_once)
 
     async def progress(self, run_id: str, message: str, done: int, total: int) -> None:
         """Inside a workflow: note how far it is."""
