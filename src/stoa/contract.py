@@ -23,6 +23,7 @@ from stoa.base.identity.audit import AuditLog
 from stoa.base.identity.caller import EVERYONE, Caller, Role
 from stoa.base.objects import Objects
 from stoa.base.settings import Settings
+from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
 from stoa.core.flows.questions import Asking, Decision
 from stoa.core.knowledge.knowledge import Knowledge
@@ -93,6 +94,7 @@ class Platform:
     accounts: Accounts
     audit: AuditLog
     models: Models
+    events: Events
     flows: Flows
     knowledge: Knowledge
 
@@ -271,6 +273,17 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class EventType:
+    """A kind of event that a solution publishes: others subscribe to it by `type`."""
+
+    type: str
+    """Dotted or in capitals, such as `stoa.approval.decided`."""
+    data: type[BaseModel]
+    """What the event's data look like; its JSON schema is shown to consumers."""
+    description: str
+
+
+@dataclass(frozen=True)
 class Route:
     """A plain HTTP GET a solution needs beside its operations, such as a page picture.
 
@@ -294,6 +307,11 @@ class Solution:
     prompts: tuple[Prompt[Any, Any], ...] = ()
     routes: tuple[Route, ...] = ()
     schedules: tuple[Schedule, ...] = ()
+    events: tuple[EventType, ...] = ()
+    """What it publishes, through `platform.events.add` or `publish`."""
+    reacts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Event type (`*` stands for any characters) → durable operation. Each event starts one run of
+    it, with the event's data as the request, as Stoa itself."""
     page: Callable[[PageContext], Awaitable[None]] | None = None
     sample: Callable[[Call], Awaitable[None]] | None = None
     """Fills a fresh sample workspace with the folder's `sample/`; idempotent."""
@@ -306,6 +324,9 @@ class Solution:
         by_name = {operation.name: operation for operation in self.operations}
         if len(by_name) != len(self.operations):
             raise TypeError(f"solution {self.name}: two operations of one name")
+        for name in self.reacts.values():
+            if name not in by_name or not by_name[name].durable:
+                raise TypeError(f"solution {self.name}: reacts with {name}, no durable operation")
         object.__setattr__(self, "_by_name", by_name)
 
     def operation(self, name: str) -> Operation | None:

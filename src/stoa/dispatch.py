@@ -14,8 +14,10 @@ from pydantic import BaseModel, ValidationError
 
 from stoa.base.errors import Forbidden, InvalidInput, NotFound
 from stoa.base.identity.caller import OWNERS, Caller
+from stoa.base.identity.people import stoa_itself
 from stoa.base.telemetry import span
 from stoa.contract import Operation, Platform, Solution
+from stoa.core.events.event import CloudEvent
 from stoa.core.flows.flows import RunView
 from stoa.core.flows.questions import Asking, Decision
 from stoa.core.flows.records import name_of
@@ -105,6 +107,9 @@ class Dispatcher:
         self.platform = platform
         self.solutions = {solution.name: solution for solution in solutions}
         platform.flows.register(WORKFLOW, self._work)
+        for solution in self.solutions.values():
+            for operation in dict.fromkeys(solution.reacts.values()):
+                self._react(solution, operation)
 
     def find(self, solution: str, operation: str) -> tuple[Solution, Operation]:
         """Raises NotFound with the names there are."""
@@ -181,6 +186,18 @@ class Dispatcher:
         for solution in self.solutions.values():
             if solution.sample is not None:
                 await solution.sample(_Call(self, solution, caller))
+
+    def _react(self, solution: Solution, operation: str) -> None:
+        """Each event starts one run of the operation, however often it is handed over."""
+        name = f"{solution.name}.{operation}"
+        types = [type_ for type_, chosen in solution.reacts.items() if chosen == operation]
+
+        async def start(workspace: str, event: CloudEvent) -> None:
+            data = event.data if isinstance(event.data, dict) else {}
+            key = f"{name} {event.name}"
+            await self.start(stoa_itself(workspace), solution.name, operation, data, key=key)
+
+        self.platform.events.react(name, types, start)
 
     def _prepare(
         self, caller: Caller, solution: str, operation: str, request: BaseModel | dict[str, Any]

@@ -14,6 +14,7 @@ from stoa.base.objects import Objects
 from stoa.base.secrets import load_secret, private_folder
 from stoa.base.settings import Settings
 from stoa.contract import Platform, Solution
+from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
@@ -57,6 +58,7 @@ def build(settings: Settings) -> Dispatcher:
     )
     audit = AuditLog(database)
     models = Models(settings, database, audit)
+    events = Events(settings, database, secret=secret)
     platform = Platform(
         settings=settings,
         database=database,
@@ -65,6 +67,7 @@ def build(settings: Settings) -> Dispatcher:
         accounts=Accounts(database, audit, secret=secret),
         audit=audit,
         models=models,
+        events=events,
         flows=Flows(settings, database),
         knowledge=Knowledge(settings, database, objects, models),
     )
