@@ -21,6 +21,7 @@ from stoa.base.database import EVERY_WORKSPACE, Database, now
 from stoa.base.identity.caller import Caller, Role
 from stoa.base.identity.tables import Workspace
 from stoa.base.settings import Settings
+from stoa.core.flows.approval_rows import Ballot
 from stoa.core.flows.flows import Flows, RunState, RunView
 
 CALLER = Caller("bench", "user_bench", Role.OWNER, "Bench")
@@ -138,7 +139,7 @@ async def decide_to_resumed(flows: Flows) -> list[float]:
             if event.data.get("state") == RunState.WAITING:
                 break
         decided = time.time()
-        await flows.approvals.decide(CALLER, event.data["approval"], "yes")
+        await flows.approvals.decide(CALLER, event.data["approval"], Ballot("yes"))
         view = await flows.wait(CALLER, run_id)
         assert view.result is not None
         times.append(view.result["at"] - decided)

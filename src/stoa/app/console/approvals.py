@@ -4,7 +4,8 @@ from nicegui import ui
 
 from stoa.app.console.visit import Visit
 from stoa.base.errors import Conflict
-from stoa.core.flows.approvals import ApprovalState, ApprovalView
+from stoa.core.flows.approval_rows import Ballot
+from stoa.core.flows.questions import ApprovalState, ApprovalView, Sought, Way
 from stoa.ui.elements import button, dress, link, say, tag
 from stoa.ui.feedback import empty_state, status_chip
 from stoa.ui.frame import ago, card, page_head
@@ -29,8 +30,8 @@ class _Inbox:
         """Show what is asked, and what was decided, as of now."""
         caller = await self._visit.check()
         approvals = self._visit.platform.flows.approvals
-        asked = await approvals.list(caller, state=ApprovalState.OPEN)
-        every = await approvals.list(caller, state=None, limit=50)
+        asked = await approvals.list(caller)
+        every = await approvals.list(caller, Sought(state=None), limit=50)
         self._open.clear()
         with self._open:
             for each in asked:
@@ -75,7 +76,7 @@ class _Inbox:
             caller = await self._visit.check()
             text = edited.value if edited is not None else None
             try:
-                await self._visit.platform.flows.approvals.decide(caller, asked.id, choice, text)
+                await self._visit.platform.flows.approvals.decide(caller, asked.id, Ballot(choice, text, way=Way.CONSOLE))
             except Conflict as error:  # somebody else was faster: show how it stands
                 say(str(error), bad=True)
             else:

@@ -86,8 +86,8 @@ def _add_page(
         client = ui.context.client
         client.title = f"{title} · Stoa" if title else "Stoa"
         ui.add_head_html(f'<meta name="stoa-workspace" content="{caller.workspace_id}">')
-        waiting = await dispatcher.platform.flows.approvals.list(caller)
-        with frame(visit, waiting=len(waiting), wide=path == "/solutions/{solution}"):
+        waiting = (await dispatcher.platform.flows.approvals.count(caller)).waiting
+        with frame(visit, waiting=waiting, wide=path == "/solutions/{solution}"):
             try:
                 await build(visit)
             except StoaError as error:

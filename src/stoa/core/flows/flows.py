@@ -15,13 +15,19 @@ from sqlalchemy.orm import Session
 
 from stoa.base.database import EVERY_WORKSPACE, Database
 from stoa.base.errors import Bug, Conflict, InvalidInput
+from stoa.base.identity.audit import AuditLog
 from stoa.base.identity.caller import Caller
+from stoa.base.mail import Mail
+from stoa.base.secrets import load_secret
 from stoa.base.settings import Settings
 from stoa.core.flows import runs
-from stoa.core.flows.approvals import Approvals, withdraw
+from stoa.core.flows.announcements import Announcements, Outbox
+from stoa.core.flows.approvals import Approvals
 from stoa.core.flows.engine import Engine, Pace
 from stoa.core.flows.execution import Execution
 from stoa.core.flows.keeper import Chore, Keeper
+from stoa.core.flows.letters import Letters, Post
+from stoa.core.flows.links import Tokens
 from stoa.core.flows.questions import Asking, Decision
 from stoa.core.flows.retention import Retention
 from stoa.core.flows.run import ENDED, RunEvent, RunState, RunView, Workflow
@@ -43,7 +49,15 @@ _LOOK_ANYWAY = 2.0
 class Flows:
     """Starts, watches, cancels and resumes runs. One per process."""
 
-    def __init__(self, settings: Settings, database: Database, *, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        *,
+        events: Outbox | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        """Raises SetupError: the mail server's settings can't be used."""
         self._database = database
         self._pace = pace = pace or Pace()
         self._workflows: dict[str, Workflow] = {}
@@ -58,8 +72,17 @@ class Flows:
         )
         self._schedules = Schedules(database, self._engine)
         self._retention = Retention(database, self._engine)
-        self._keeper: Keeper | None = None
-        self.approvals = Approvals(database, self._engine, self._execution, self._watch)
+        self._keepers: list[Keeper] = []
+        post = Post(
+            Mail.of(settings),
+            Tokens(load_secret(settings)),
+            settings.resolved_public_url(),
+            pause=15 * pace.beat,
+        )
+        said = Announcements(AuditLog(database), events, Letters(database, post))
+        self.approvals = Approvals(
+            database, self._engine, self._execution, self._watch, said, post.tokens
+        )
         """The questions that runs have put to people: list, show, decide."""
 
     def register(self, name: str, workflow: Workflow) -> None:
@@ -96,15 +119,20 @@ class Flows:
         if works:
             await asyncio.to_thread(self._workers.join)
             await self._engine.work(self._execution.run, self._schedules.call)
-            self._keeper = Keeper(self._chores())
-            self._keeper.start()
+            self._keepers.append(Keeper("flows-keeper", self._chores()))
+            letters = self.approvals.letters
+            if letters.enabled:  # a thread of its own: a mail server may be slow
+                chore = Chore("letters", self._pace.beat, letters.send_due)
+                self._keepers.append(Keeper("flows-letters", (chore,)))
+            for keeper in self._keepers:
+                keeper.start()
 
     def _chores(self) -> tuple[Chore, ...]:
         beat, sweep = self._pace.beat, self._pace.sweep
         return (
             Chore("beat", beat, self._workers.beat),
             Chore("reap", beat, lambda: self._workers.reap(self._pace.dead_after)),
-            Chore("deadlines", beat, self.approvals.expire),
+            Chore("deadlines", beat, self.approvals.tick),
             Chore("schedules", beat, self._schedules.look),
             Chore("adopt", sweep, self._workers.adopt),
             Chore("sweep", sweep, self._sweep.do),
@@ -115,8 +143,8 @@ class Flows:
         if not self._launched or self._closed:
             return
         self._closed = True
-        if self._keeper is not None:
-            await asyncio.to_thread(self._keeper.stop)
+        for keeper in self._keepers:
+            await asyncio.to_thread(keeper.stop)
         await self._execution.close()
         await self._engine.stop()
         await self._watch.close()
@@ -297,7 +325,7 @@ class Flows:
             run = runs.locked(session, run_id)
             if run.state not in ENDED:
                 runs.move(session, run, RunState.CANCELLED, by=caller.user_id)
-                withdraw(session, run_id)
+                self.approvals.withdraw(session, run, caller)
             return runs.view_of(run)
 
         view = await self._write(mark)

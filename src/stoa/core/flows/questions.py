@@ -226,3 +226,23 @@ class Counts(BaseModel):
     waiting: int
     mine: int
     by_solution: dict[str, int]
+
+
+def pieces(text: str, highlights: Sequence[Highlight]) -> list[tuple[str, Highlight | None]]:
+    """The text in pieces, in order, each with the highlight that covers it.
+
+    Of two highlights that overlap, the one that begins first keeps its part.
+    """
+    found: list[tuple[str, Highlight | None]] = []
+    at = 0
+    for each in sorted(highlights, key=lambda h: (h.start, h.end)):
+        start, end = max(each.start, at), min(each.end, len(text))
+        if start >= end:
+            continue
+        if start > at:
+            found.append((text[at:start], None))
+        found.append((text[start:end], each))
+        at = end
+    if at < len(text):
+        found.append((text[at:], None))
+    return found
