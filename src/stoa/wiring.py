@@ -20,7 +20,7 @@ from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
 from stoa.dispatch import Dispatcher
 
-SOLUTIONS = ("ask_docs",)
+SOLUTIONS = ("ask_docs", "answer_reviews")
 
 
 def solutions() -> list[Solution]:
@@ -58,7 +58,7 @@ def build(settings: Settings) -> Dispatcher:
     )
     audit = AuditLog(database)
     models = Models(settings, database, audit)
-    events = Events(settings, database, secret=secret)
+    events = Events(settings, database, audit, secret=secret)
     platform = Platform(
         settings=settings,
         database=database,
@@ -68,7 +68,7 @@ def build(settings: Settings) -> Dispatcher:
         audit=audit,
         models=models,
         events=events,
-        flows=Flows(settings, database),
+        flows=Flows(settings, database, events=events),
         knowledge=Knowledge(settings, database, objects, models),
     )
     return Dispatcher(platform, declared)
