@@ -94,10 +94,14 @@ class Approvals:
         row = await self._read(lambda s: s.get_one(ApprovalRow, approval_id))
         if row.state in (ApprovalState.DECIDED, ApprovalState.EXPIRED):
             return rows.decision_of(row)
+        # Branches beside this one feel the cancelling and may end this task: leaving goes on.
+        await asyncio.shield(self._leave(run_id, approval_id))
+        raise Suspended
+
+    async def _leave(self, run_id: str, approval_id: str) -> None:
         await asyncio.to_thread(self._engine.cancel, [run_id])
         if await self._write(lambda s: rows.leave(s, run_id, approval_id, self._said), run_id):
             await asyncio.to_thread(self._engine.resume, [run_id])
-        raise Suspended
 
     async def _open(self, run_id: str, question: Question) -> str:
         step = str(self._engine.step_number)

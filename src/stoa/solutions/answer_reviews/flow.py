@@ -48,6 +48,7 @@ from stoa.solutions.answer_reviews.schema import (
 TOXICITY = Prompt(Path("prompts/toxicity.md"), twin=offline.toxicity)
 SENTIMENT = Prompt(Path("prompts/sentiment.md"), twin=offline.sentiment)
 REPLY = Prompt(Path("prompts/reply.md"), twin=offline.reply)
+_HOUR = 3600.0
 LONGEST_READ = 12_000
 """Characters of a review that sentiment and reply are made from; toxicity reads all of it."""
 LONGEST_SHOWN = 20_000
@@ -223,7 +224,7 @@ class _Answering:
             highlights=highlights,
             editable_text=editable,
             people=self._settings.people,
-            deadline=timedelta(hours=self._settings.deadline_hours),
+            deadline=timedelta(seconds=self._settings.deadline_hours * _HOUR),
         )
 
     def _about(self) -> dict[str, object]:
