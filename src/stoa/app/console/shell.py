@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from stoa.app.callers import Callers
 from stoa.app.console import approvals, connect, home, members, records, runs, solution, usage
+from stoa.app.console.by_mail import mount_by_mail
 from stoa.app.console.frame import frame
 from stoa.app.console.keys import show_keys
 from stoa.app.console.plain import error_page
@@ -52,6 +53,7 @@ def mount(app: FastAPI, dispatcher: Dispatcher) -> None:
         public_url=dispatcher.platform.settings.resolved_public_url(),
     )
     mount_sign_in(app, dispatcher, callers)
+    mount_by_mail(app, dispatcher)
     app.mount(STATIC_URL, _Forever(directory=STATIC))
     _forget_last_mount()
     Client.shared_head_html = head_html()
