@@ -14,6 +14,8 @@ from stoa.core.language.words import function_words
 READ = ("en", "fr")
 _SHARE = 0.12
 """Share of function words from which a text is that language's."""
+_CERTAIN = 0.35
+"""Share from which that is not doubted: Spanish, too, has a few words of French."""
 _FEWEST_LETTERS = 20
 _ENGLISH = function_words("en")
 _FRENCH = (function_words("fr") - _ENGLISH) | frozenset(
@@ -49,26 +51,30 @@ class Reading:
     note: str = ""
 
 
-def reading_of(text: str, tokens: Sequence[Token]) -> Reading:
-    """The language of a text, and whether the word lists know it."""
+def reading_of(text: str, tokens: Sequence[Token], *, known: int = 0) -> Reading:
+    """The language of a text, and whether the word lists know it.
+
+    `known`: how many of its words they do know; that settles it where the text is too short for a guess.
+    """
     if len(text) > LONGEST:
         return Reading(
-            _counted(tokens) or "en", False, f"Only the first {LONGEST:,} characters were read."
+            _counted(tokens)[0], False, f"Only the first {LONGEST:,} characters were read."
         )
-    found = _counted(tokens)
-    if found:
+    found, share = _counted(tokens)
+    letters = sum(len(token.word) for token in tokens)
+    if share >= _CERTAIN or (found and letters < 2 * _FEWEST_LETTERS):
         return Reading(found, True)
-    if sum(len(token.word) for token in tokens) < _FEWEST_LETTERS:
-        return _letters(text)
+    if letters < _FEWEST_LETTERS:
+        return _script(text)
     language = detect_language(text)
-    if language in READ:
-        return Reading(language, True)
+    if language in READ or (not language and (known or found)):
+        return Reading(found or language, True)
     if not language:
         return Reading("", False, "The language can't be told.")
     return Reading(language, False, f"The language '{language}' is not one this classifier reads.")
 
 
-def _letters(text: str) -> Reading:
+def _script(text: str) -> Reading:
     """Too short for a guess: readable unless most letters are of another script."""
     letters = [each for each in text if each.isalpha()]
     foreign = sum(ord(each) > 0x24F for each in letters)
@@ -77,12 +83,12 @@ def _letters(text: str) -> Reading:
     return Reading("", True)
 
 
-def _counted(tokens: Sequence[Token]) -> str:
+def _counted(tokens: Sequence[Token]) -> tuple[str, float]:
+    """The language whose function words are most, and their share; none below a small share."""
     words = [token.word for token in tokens[:400]]
-    if not words:
-        return ""
     english = sum(word in _ENGLISH for word in words)
     french = sum(word in _FRENCH for word in words)
-    if max(english, french) < max(1, _SHARE * len(words)):
-        return ""
-    return "en" if english >= french else "fr"
+    most = max(english, french)
+    if most == 0 or most < _SHARE * len(words):
+        return "", 0.0
+    return ("en" if english >= french else "fr"), most / len(words)

@@ -36,21 +36,13 @@ class _Book:
     words: dict[str, float]
     stems: dict[str, float]
     phrases: dict[tuple[str, ...], float]
+    phrase_starts: frozenset[str]
     stronger: dict[str, float]
     weaker: dict[str, float]
     negations: frozenset[str]
     but: frozenset[str]
     signs: dict[str, float]
     faces: dict[str, float]
-
-    def valence(self, word: str) -> float:
-        """-4..4, 0 where it is not listed."""
-        if found := self.words.get(word):
-            return found
-        for length in range(len(word) - 1, _SHORTEST_STEM - 1, -1):
-            if found := self.stems.get(word[:length]):
-                return found
-        return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +76,7 @@ def judge_sentiment(text: str) -> Judgement:
     if total and "!" in text:
         total += math.copysign(0.3 * min(text.count("!"), 3), total)
     score = total / math.sqrt(total * total + _SQUEEZE)
-    reading = reading_of(text, tokens)
+    reading = reading_of(text, tokens, known=len(felt))
     spans = tuple(
         Span(
             start=tokens[each.first].start,
@@ -111,7 +103,7 @@ def feelings(text: str, tokens: Sequence[Token]) -> list[Felt]:
     at = 0
     while at < len(words):
         length = _phrase(book, words, at)
-        base = book.phrases[tuple(words[at : at + length])] if length else book.valence(words[at])
+        base = book.phrases[tuple(words[at : at + length])] if length else _valence(words[at])
         if base:
             valence = _in_context(book, words, at, base, tokens[at].shouted)
             found.append(Felt(valence, at, at + max(length, 1) - 1))
@@ -119,7 +111,21 @@ def feelings(text: str, tokens: Sequence[Token]) -> list[Felt]:
     return _around_but(book, words, found)
 
 
+@lru_cache(maxsize=100_000)
+def _valence(word: str) -> float:
+    """-4..4, 0 where it is not listed."""
+    book = _book()
+    if found := book.words.get(word):
+        return found
+    for length in range(len(word) - 1, _SHORTEST_STEM - 1, -1):
+        if found := book.stems.get(word[:length]):
+            return found
+    return 0.0
+
+
 def _phrase(book: _Book, words: Sequence[str], at: int) -> int:
+    if words[at] not in book.phrase_starts:
+        return 0
     for length in range(min(_LONGEST_PHRASE, len(words) - at), 1, -1):
         if tuple(words[at : at + length]) in book.phrases:
             return length
@@ -180,6 +186,7 @@ def _book() -> _Book:
         words=words,
         stems=stems,
         phrases=phrases,
+        phrase_starts=frozenset(words[0] for words in phrases),
         stronger=modifiers["stronger"],
         weaker=modifiers["weaker"],
         negations=frozenset(modifiers["not"].split()),

@@ -1,18 +1,18 @@
 """Toxicity of short texts, 0..1, without a model server: English and French.
 
 A list of words and turns of phrase is read in context (`toxicity_hits.py`), the reading becomes a row of
-numbers (`toxicity_features.py`), and a small logistic model says how much they count together. What it is
+numbers (`toxicity_features.py`), and a small logistic model says how much they count together (`toxicity_model.py`). What it is
 good for and what it is not is told in docs/guide/classifiers.md.
 """
 
 import asyncio
-import math
 from collections.abc import Sequence
 
 from stoa.core.language.classify import Judgement, Span
 from stoa.core.language.readable import reading_of
-from stoa.core.language.toxicity_features import NAMES, see
+from stoa.core.language.toxicity_features import see
 from stoa.core.language.toxicity_hits import Hit
+from stoa.core.language.toxicity_model import model
 from stoa.core.language.toxicity_text import Token
 
 NAME = "local-toxicity-1"
@@ -49,11 +49,8 @@ class LocalToxicity:
 def judge_toxicity(text: str) -> Judgement:
     """One text."""
     seen = see(text)
-    logit = _OFFSET + sum(
-        _PRIOR.get(name, 0.0) * float(value) for name, value in zip(NAMES, seen.row, strict=True)
-    )
-    score = 1 / (1 + math.exp(-logit))
-    reading = reading_of(text, seen.tokens)
+    score = model().chance(seen)
+    reading = reading_of(text, seen.tokens, known=seen.known)
     if not reading.sure and reading.language not in ("en", "fr"):
         score = max(score, _UNREADABLE)
     return Judgement(

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stoa.core.language.sentiment import feelings
-from stoa.core.language.toxicity_hits import THEM, THING, YOU, Hit, hits_of
+from stoa.core.language.sentiment import Felt, feelings
+from stoa.core.language.toxicity_hits import Hit, hits_of
 from stoa.core.language.toxicity_lexicon import lexicon
 from stoa.core.language.toxicity_text import Token, tokens_of
 
@@ -19,7 +19,7 @@ NAMES = (
     "threat", "wish", "slur", "dismissal",
     *(f"{kind}:{aim}" for kind in _AIMED for aim in ("you", "them", "open", "thing", "self")),
     "hits", "kinds", "disguised", "shouting", "exclaiming", "mocking emoji",
-    "negative about you", "negative about them", "negative about things", "positive", "you", "them", "very short",
+    "negative about you", "negative about them", "negative about things", "positive", "you", "them", "very short", "wordless",
 )  # fmt: skip
 _PLACE = {name: at for at, name in enumerate(NAMES)}
 
@@ -32,6 +32,8 @@ class Seen:
     hits: list[Hit]
     row: np.ndarray
     """float32, (len(NAMES),)."""
+    known: int
+    """How many of its words a list knows, of whatever kind."""
 
 
 def see(text: str) -> Seen:
@@ -44,14 +46,16 @@ def see(text: str) -> Seen:
         row[_PLACE[name]] = max(row[_PLACE[name]], hit.weight)
     _counts(row, tokens, hits)
     _manner(row, text, tokens)
-    _feelings(row, text, tokens, hits)
-    return Seen(tokens, hits, row)
+    felt = feelings(text, tokens)
+    _feelings(row, tokens, felt)
+    return Seen(tokens, hits, row, len(hits) + len(felt))
 
 
 def _counts(row: np.ndarray, tokens: Sequence[Token], hits: Sequence[Hit]) -> None:
-    weights = sum(hit.weight for hit in hits)
+    aimed = [hit for hit in hits if hit.aim not in ("thing", "self")]
+    weights = sum(hit.weight for hit in aimed)
     row[_PLACE["hits"]] = min(1.0, weights / 4)
-    row[_PLACE["kinds"]] = min(1.0, len({hit.kind for hit in hits if hit.weight >= 0.5}) / 4)
+    row[_PLACE["kinds"]] = min(1.0, len({hit.kind for hit in aimed if hit.weight >= 0.5}) / 4)
     row[_PLACE["disguised"]] = max((hit.weight for hit in hits if hit.disguised), default=0.0)
 
 
@@ -67,24 +71,27 @@ def _manner(row: np.ndarray, text: str, tokens: Sequence[Token]) -> None:
         row[_PLACE["mocking emoji"]] = max(
             (signs[each] for each in text if each in signs), default=0.0
         )
-    words = [token.word for token in tokens[:300]]
-    row[_PLACE["you"]] = min(1.0, sum(word in YOU for word in words) / 2)
-    row[_PLACE["them"]] = min(1.0, sum(word in THEM for word in words) / 2)
-    row[_PLACE["very short"]] = 1.0 if len(words) <= 3 else 0.0
+    words = [token.word for token in tokens[:300] if token.word.strip("0123456789.,")]
+    said = lexicon().context
+    row[_PLACE["you"]] = min(1.0, sum(word in said.you for word in words) / 2)
+    row[_PLACE["them"]] = min(1.0, sum(word in said.them for word in words) / 2)
+    row[_PLACE["very short"]] = 1.0 if 0 < len(words) <= 3 else 0.0
+    row[_PLACE["wordless"]] = 0.0 if words else 1.0
 
 
-def _feelings(row: np.ndarray, text: str, tokens: Sequence[Token], hits: Sequence[Hit]) -> None:
+def _feelings(row: np.ndarray, tokens: Sequence[Token], found: Sequence[Felt]) -> None:
+    said = lexicon().context
     positive, negative = 0.0, {"you": 0.0, "them": 0.0, "things": 0.0}
-    for felt in feelings(text, tokens):
+    for felt in found:
         if felt.valence > 0:
             positive += felt.valence
             continue
         near = [token.word for token in tokens[max(0, felt.first - 5) : felt.last + 3]]
-        if any(word in THING for word in near):
+        if any(word in said.thing for word in near):
             about = "things"
-        elif any(word in YOU for word in near):
+        elif any(word in said.you for word in near):
             about = "you"
-        elif any(word in THEM for word in near):
+        elif any(word in said.them for word in near):
             about = "them"
         else:
             about = "things"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from stoa.core.language.toxicity_lexicon import Entry, Kind, lexicon
+from stoa.core.language.toxicity_lexicon import Entry, Kind, lexicon, look_up
 from stoa.core.language.toxicity_text import Token
 from stoa.core.language.words import function_words
 
@@ -19,359 +19,9 @@ Aim = Literal["you", "them", "self", "thing", "open"]
 
 _BREAK = re.compile(r"[.!?;\n…]")
 _QUOTE = re.compile('["“”«»]')
-_BEFORE, _AFTER = 5, 3
-YOU = frozenset(
-    [
-        "you",
-        "u",
-        "ya",
-        "yall",
-        "ye",
-        "your",
-        "ur",
-        "yours",
-        "you're",
-        "youre",
-        "youve",
-        "you've",
-        "you'll",
-        "youll",
-        "yourself",
-        "urself",
-        "tu",
-        "t'",
-        "te",
-        "toi",
-        "vous",
-        "votre",
-        "vos",
-        "ton",
-        "ta",
-        "tes",
-    ]
-)
-THEM = frozenset(
-    [
-        "he",
-        "she",
-        "they",
-        "him",
-        "her",
-        "them",
-        "his",
-        "their",
-        "theirs",
-        "he's",
-        "she's",
-        "they're",
-        "theyre",
-        "hes",
-        "shes",
-        "these",
-        "those",
-        "who",
-        "people",
-        "folks",
-        "everyone",
-        "everybody",
-        "anyone",
-        "guys",
-        "guy",
-        "man",
-        "men",
-        "woman",
-        "women",
-        "girl",
-        "girls",
-        "boy",
-        "boys",
-        "lady",
-        "ladies",
-        "dude",
-        "dudes",
-        "person",
-        "persons",
-        "staff",
-        "seller",
-        "sellers",
-        "manager",
-        "owner",
-        "owners",
-        "driver",
-        "drivers",
-        "waiter",
-        "waitress",
-        "cashier",
-        "ceo",
-        "boss",
-        "employee",
-        "employees",
-        "president",
-        "politician",
-        "politicians",
-        "congress",
-        "senator",
-        "celebrity",
-        "family",
-        "nation",
-        "il",
-        "elle",
-        "ils",
-        "elles",
-        "lui",
-        "leur",
-        "leurs",
-        "eux",
-        "gens",
-        "mec",
-        "mecs",
-        "type",
-        "types",
-        "homme",
-        "hommes",
-        "femme",
-        "femmes",
-        "fille",
-        "filles",
-        "garcon",
-        "garcons",
-        "vendeur",
-        "vendeurs",
-        "vendeuse",
-        "patron",
-        "patronne",
-        "gerant",
-        "serveur",
-        "serveuse",
-        "livreur",
-        "chauffeur",
-        "caissier",
-        "caissiere",
-        "personnel",
-        "employes",
-        "famille",
-        "ceux",
-        "celui",
-        "celle",
-    ]
-)
-SELF = frozenset(
-    [
-        "i",
-        "i'm",
-        "im",
-        "i'd",
-        "i've",
-        "i'll",
-        "me",
-        "my",
-        "myself",
-        "we",
-        "us",
-        "our",
-        "je",
-        "j'",
-        "moi",
-        "me",
-        "m'",
-        "mon",
-        "ma",
-        "mes",
-        "nous",
-    ]
-)
-THING = frozenset(
-    [
-        "it",
-        "it's",
-        "its",
-        "this",
-        "that",
-        "thing",
-        "things",
-        "product",
-        "products",
-        "item",
-        "items",
-        "service",
-        "food",
-        "coffee",
-        "battery",
-        "screen",
-        "zipper",
-        "cable",
-        "charger",
-        "box",
-        "package",
-        "delivery",
-        "app",
-        "website",
-        "site",
-        "update",
-        "software",
-        "price",
-        "quality",
-        "smell",
-        "taste",
-        "movie",
-        "film",
-        "book",
-        "song",
-        "game",
-        "room",
-        "hotel",
-        "bed",
-        "shoes",
-        "shirt",
-        "dress",
-        "colour",
-        "color",
-        "instructions",
-        "manual",
-        "button",
-        "design",
-        "weather",
-        "idea",
-        "question",
-        "mistake",
-        "way",
-        "day",
-        "time",
-        "stuff",
-        "ca",
-        "cela",
-        "c'",
-        "ce",
-        "cet",
-        "cette",
-        "ceci",
-        "produit",
-        "produits",
-        "article",
-        "service",
-        "repas",
-        "plat",
-        "cafe",
-        "batterie",
-        "ecran",
-        "fermeture",
-        "cable",
-        "chargeur",
-        "boite",
-        "colis",
-        "livraison",
-        "appli",
-        "application",
-        "site",
-        "logiciel",
-        "prix",
-        "qualite",
-        "odeur",
-        "gout",
-        "film",
-        "livre",
-        "chanson",
-        "jeu",
-        "chambre",
-        "hotel",
-        "lit",
-        "chaussures",
-        "chemise",
-        "robe",
-        "couleur",
-        "notice",
-        "bouton",
-        "idee",
-        "question",
-        "erreur",
-        "temps",
-        "truc",
-        "chose",
-        "choses",
-    ]
-)
-_COPULA = frozenset(
-    [
-        "am",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "'s",
-        "'re",
-        "suis",
-        "es",
-        "est",
-        "sommes",
-        "etes",
-        "sont",
-        "etais",
-        "etait",
-    ]
-)
-_NOT = frozenset(
-    [
-        "not",
-        "never",
-        "no",
-        "isn't",
-        "isnt",
-        "aren't",
-        "arent",
-        "wasn't",
-        "wasnt",
-        "don't",
-        "dont",
-        "doesn't",
-        "didn't",
-        "hardly",
-        "without",
-        "n'",
-        "ne",
-        "pas",
-        "jamais",
-        "sans",
-        "aucun",
-        "non",
-        "nobody's",
-    ]
-)
-_REPORT = frozenset(
-    [
-        "called",
-        "calls",
-        "calling",
-        "says",
-        "said",
-        "yelled",
-        "shouted",
-        "wrote",
-        "named",
-        "labelled",
-        "word",
-        "term",
-        "words",
-        "insult",
-        "insults",
-        "insulted",
-        "traite",
-        "traitee",
-        "appelle",
-        "dit",
-        "disait",
-        "ecrit",
-        "insulte",
-        "insultee",
-        "mot",
-        "hurle",
-    ]
-)
-_PRAISE = frozenset(
-    ["good", "great", "amazing", "awesome", "brilliant", "love", "loved", "loves", "beautiful", "cool", "delicious", "perfect", "best", "fantastic", "incredible", "nice", "excellent", "wonderful", "happy", "funny", "impressive", "fun", "gorgeous", "yes", "well", "right", "sure", "lucky", "proud", "tasty", "fine", "yeah", "bien", "bon", "bonne", "genial", "super", "excellent", "excellente", "top", "parfait", "magnifique", "beau", "belle", "drole", "adore", "formidable", "incroyable", "delicieux", "contente", "content", "fort", "meilleur", "meilleure"]
-)  # fmt: skip
+_BEFORE, _AFTER = 5, 4
+_ATTRIBUTES = ("contempt", "insult", "beastly", "charge", "profanity")
+"""Kinds that may stand before the noun they are about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,16 +47,20 @@ def hits_of(text: str, tokens: Sequence[Token]) -> list[Hit]:
     book = lexicon()
     found: list[Hit] = []
     for at, token in enumerate(tokens):
-        reading, entries = book.look_up(token.word)
+        reading, entries = look_up(token.word)
+        if token.disguised and not reading:  # "a m o r o n": the article was taken along
+            reading, entries = look_up(token.word[1:])
         written = reading or token.word
-        if reading and (needed := book.clash.get(reading)) and reader.language_near(at) != needed:
-            entries = ()
+        if reading:
+            entries = reader.of_this_language(entries, at, book.clash.get(reading, ""))
         disguised = bool(reading) and (token.disguised or not token.word.isalpha())
         found += [reader.read(entry, at, at, disguised) for entry in entries]
         if written in book.phrases:
-            for kind, language, end in book.phrase_ends(words, at):
-                if clauses[end - 1] - clauses[at] <= 0:
-                    found.append(reader.read(Entry(kind, 1.0, language), at, end - 1, False))
+            found += [
+                reader.read(Entry(kind, 1.0, language), at, end - 1, False)
+                for kind, language, end in book.phrase_ends(words, at)
+                if clauses[end - 1] == clauses[at]
+            ]
     return found
 
 
@@ -442,6 +96,7 @@ class _Reader:
 
     def __init__(self, words: list[str], clauses: list[int], quoted: list[bool]) -> None:
         self._words, self._clauses, self._quoted = words, clauses, quoted
+        self._said = lexicon().context
 
     def read(self, entry: Entry, first: int, last: int, disguised: bool) -> Hit:
         before = self._around(first, -_BEFORE)
@@ -449,14 +104,17 @@ class _Reader:
         aim = self._aim(entry, before, after)
         weight = entry.weight
         if entry.kind not in ("threat", "wish", "dismissal"):
-            if any(word in _NOT for word in before[:3]):
-                weight *= 0.5
+            if any(word in self._said.negation for word in before[:3]):
+                weight *= 0.3
             if entry.kind in ("profanity", "sexual") and any(
-                word in _PRAISE for word in (*after[:2], *before[:1])
+                word in self._said.praise for word in (*after, *before[:1])
             ):
                 weight *= 0.4
-        if self._quoted[first] or any(word in _REPORT for word in before[:3]):
-            weight *= 0.5
+        reported = any(word in self._said.report for word in before)
+        if reported and any(word in self._said.oneself for word in before):
+            weight *= 0.15
+        elif reported or self._quoted[first]:
+            weight *= 0.4
         return Hit(entry.kind, weight, aim, first, last, disguised)
 
     def _around(self, at: int, width: int) -> list[str]:
@@ -470,185 +128,54 @@ class _Reader:
         return found
 
     def _aim(self, entry: Entry, before: list[str], after: list[str]) -> Aim:
-        if after and entry.kind in ("contempt", "insult", "beastly", "profanity"):
-            if after[0] in THING:
+        said = self._said
+        if entry.kind in _ATTRIBUTES and (noun := self._noun(entry, before, after)):
+            if noun in said.thing:
                 return "thing"
-            if after[0] in THEM:
+            if noun in said.them:
                 return "them"
-            if entry.kind == "contempt" and after[0].isalpha() and after[0] not in _LINKING:
-                return "you" if "you" in before[:2] or "your" in before[:2] else "thing"
+            if entry.kind in ("contempt", "charge"):
+                return "you" if any(word in said.you for word in before[:2]) else "thing"
         for word in before:
-            if word in YOU:
+            if word in said.you:
                 return "you"
-            if word in THEM:
+            if word in said.them:
                 return "them"
-            if word in SELF:
+            if word in said.oneself:
                 return "self"
-            if word in THING:
+            if word in said.thing:
                 return "thing"
-        if any(word in YOU for word in after):
+        if any(word in said.you for word in after):
             return "you"
-        if any(word in THEM for word in after):
+        if entry.kind in ("insult", "profanity") and any(word in said.them for word in after):
             return "them"
         return "open"
 
+    def _noun(self, entry: Entry, before: list[str], after: list[str]) -> str:
+        """The word that an attribute goes with: in English the one behind it, in French the one before."""
+        beside = after[:1] if entry.language == "en" else before[:1]
+        return next(
+            (word for word in beside if word.isalpha() and word not in self._said.linking), ""
+        )
+
+    def of_this_language(
+        self, entries: tuple[Entry, ...], at: int, needed: str
+    ) -> tuple[Entry, ...]:
+        """Without those that mean something else where they stand. `needed`: the only language in
+        which the word hurts, if there is such a one."""
+        if not needed and len({entry.language for entry in entries}) < 2:
+            return entries
+        near = self.language_near(at)
+        if needed:
+            return entries if near == needed else ()
+        return tuple(entry for entry in entries if entry.language == near) or entries
+
     def language_near(self, at: int) -> str:
-        """`en`, `fr`, or empty: whose function words stand around."""
+        """`en`, `fr`, or empty: whose function words stand self._said."""
         near = self._words[max(0, at - 8) : at] + self._words[at + 1 : at + 9]
-        french = sum(word in _FRENCH for word in near)
+        french = sum(word in self._said.french for word in near)
         english = sum(word in _ENGLISH for word in near)
         return "" if french == english else "fr" if french > english else "en"
 
 
-_LINKING = frozenset(
-    [
-        "and",
-        "or",
-        "but",
-        "to",
-        "of",
-        "in",
-        "on",
-        "at",
-        "for",
-        "with",
-        "as",
-        "that",
-        "is",
-        "are",
-        "was",
-        "were",
-        "if",
-        "so",
-        "because",
-        "you",
-        "u",
-        "he",
-        "she",
-        "they",
-        "it",
-        "i",
-        "we",
-        "et",
-        "ou",
-        "mais",
-        "a",
-        "de",
-        "dans",
-        "sur",
-        "pour",
-        "avec",
-        "que",
-        "qui",
-        "est",
-        "sont",
-        "si",
-        "car",
-        "parce",
-        "tu",
-        "vous",
-        "il",
-        "elle",
-        "ils",
-        "je",
-        "nous",
-    ]
-)
 _ENGLISH = function_words("en") - frozenset(["a", "me", "on", "an", "as", "is", "in", "or"])
-_FRENCH = frozenset(
-    [
-        "au",
-        "aux",
-        "avec",
-        "ce",
-        "cet",
-        "cette",
-        "ces",
-        "c'",
-        "d'",
-        "dans",
-        "de",
-        "des",
-        "du",
-        "elle",
-        "elles",
-        "en",
-        "es",
-        "est",
-        "et",
-        "etait",
-        "eux",
-        "il",
-        "ils",
-        "j'",
-        "je",
-        "l'",
-        "la",
-        "le",
-        "les",
-        "leur",
-        "leurs",
-        "lui",
-        "m'",
-        "ma",
-        "mais",
-        "meme",
-        "mes",
-        "moi",
-        "mon",
-        "n'",
-        "ne",
-        "ni",
-        "nos",
-        "notre",
-        "nous",
-        "ou",
-        "par",
-        "pas",
-        "plus",
-        "pour",
-        "pourquoi",
-        "qu'",
-        "que",
-        "quel",
-        "quelle",
-        "qui",
-        "quoi",
-        "sa",
-        "sans",
-        "ses",
-        "si",
-        "soi",
-        "son",
-        "sont",
-        "sous",
-        "sur",
-        "t'",
-        "ta",
-        "te",
-        "tes",
-        "toi",
-        "ton",
-        "tous",
-        "tout",
-        "toute",
-        "tres",
-        "tu",
-        "un",
-        "une",
-        "vos",
-        "votre",
-        "vous",
-        "y",
-        "ca",
-        "suis",
-        "espece",
-        "pauvre",
-        "bande",
-        "sale",
-        "gros",
-        "fils",
-        "ta",
-        "gueule",
-    ]
-)

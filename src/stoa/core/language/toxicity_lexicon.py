@@ -49,6 +49,21 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class Context:
+    """Words around a hit, by what they say about it."""
+
+    you: frozenset[str]
+    them: frozenset[str]
+    oneself: frozenset[str]
+    thing: frozenset[str]
+    negation: frozenset[str]
+    report: frozenset[str]
+    praise: frozenset[str]
+    linking: frozenset[str]
+    french: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Lexicon:
     """Everything the file holds."""
 
@@ -60,6 +75,7 @@ class Lexicon:
     clash: dict[str, str]
     """Word → the language it counts in, where the other one has a harmless word of that spelling."""
     innocent: frozenset[str]
+    context: Context
     emoji: dict[str, float]
     maskable: tuple[str, ...]
 
@@ -106,6 +122,12 @@ def _matched(slots: Sequence[Slot], words: Sequence[str], at: int) -> int:
     return _matched(rest, words, at) if first.optional else 0
 
 
+@lru_cache(maxsize=100_000)
+def look_up(word: str) -> tuple[str, tuple[Entry, ...]]:
+    """`Lexicon.look_up`, remembered: the same few thousand words make up most text."""
+    return lexicon().look_up(word)
+
+
 @lru_cache(maxsize=1)
 def lexicon() -> Lexicon:
     """The list, read at the first call."""
@@ -131,6 +153,12 @@ def lexicon() -> Lexicon:
         phrases=_frozen(made.phrases),
         clash=clash,
         innocent=frozenset(fold(word) for word in content["innocent"]["words"].split()),
+        context=Context(
+            **{
+                name: frozenset(map(fold, text.split()))
+                for name, text in content["context"].items()
+            }
+        ),
         emoji=content["emoji"]["hostile"],
         maskable=tuple(sorted(made.maskable)),
     )

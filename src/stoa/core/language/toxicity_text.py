@@ -17,10 +17,8 @@ _CHUNK = re.compile(r"\S+")
 _PLAIN = re.compile(r"[A-Za-z]+\Z")
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{0,500}>")
-_PIECE = re.compile(
-    r"[^\W_](?:[^\s,;:?\"“”«»()\[\]{}<>/…—–|~=\\]*[^\W_$@*#€])?|[*#@$%!]{2,}[^\W\d_]+"
-)
-_SPACED = re.compile(r"(?<!\w)(?:[^\W\d_][\s.\-_*]{1,2}){2,}[^\W\d_](?!\w)")
+_PIECE = re.compile(r"[^\W_](?:[^\s,;:?\"“”«»()\[\]{}<>/…—–|~=\\]*[^\W_$@*#€])?")
+_SPACED = re.compile(r"(?<!\w)[^\W\d_]([\s.\-_*])(?:[^\W\d_]\1)+[^\W\d_](?!\w)")
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _ELISION = re.compile(r"(?:qu|[ldjtscmn])['’](?=\w)", re.IGNORECASE)
 _RUN = re.compile(r"(.)\1+")
