@@ -8,6 +8,8 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -23,6 +25,7 @@ EXTENSION_LIMIT: Final = 2000
 _NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+$"
 _NAME = re.compile(r"[a-z0-9]{1,40}")
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.IGNORECASE)
 _MEDIA_TYPE = r"^[\w.+!#$&^-]+/[\w.+!#$&^-]+(\s*;[^\x00-\x1f\x7f]*)?$"
 
 
@@ -63,7 +66,12 @@ class CloudEvent(BaseModel):
         """JSON null means that the attribute is absent; a timestamp is text."""
         if not isinstance(given, dict):
             return given
-        if isinstance(given.get("time"), int | float):
+        moment = given.get("time")
+        if not (
+            moment is None
+            or isinstance(moment, datetime)
+            or (isinstance(moment, str) and _RFC3339.fullmatch(moment))
+        ):
             raise ValueError("time is a text such as 2030-01-31T12:00:00Z")
         return {name: value for name, value in given.items() if value is not None or name == "data"}
 
@@ -115,3 +123,24 @@ def _check_extension(name: str, value: Any) -> None:
             raise ValueError(f"'{name}' does not fit 32 bits")
     else:
         raise ValueError(f"'{name}' is neither text, whole number nor truth value")
+
+
+def matches(patterns: Iterable[str], type_: str) -> bool:
+    """Whether one of the patterns is this type; `*` in a pattern stands for any characters."""
+    return any(_fits(each, type_) for each in patterns)
+
+
+def _fits(pattern: str, type_: str) -> bool:
+    first, *rest = pattern.split("*")
+    if not rest:
+        return pattern == type_
+    *middle, last = rest
+    at = len(first)
+    if not type_.startswith(first):
+        return False
+    for part in middle:
+        found = type_.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return type_.endswith(last) and len(type_) - len(last) >= at

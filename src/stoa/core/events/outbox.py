@@ -90,9 +90,8 @@ def insert(
 def insert_once(session: Session, table: type[Row], row: dict[str, Any]) -> bool:
     """Insert a row unless one of its unique keys is taken, also by a transaction that runs now."""
     kind = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = kind.insert(table).values(row).on_conflict_do_nothing()
-    result = session.connection().execute(statement)
-    return bool(result.rowcount)
+    statement = kind.insert(table).values(row).on_conflict_do_nothing().returning(sa.literal(1))
+    return session.connection().execute(statement).first() is not None
 
 
 def of_key(session: Session, workspace: str, key: str) -> CloudEvent | None:

@@ -33,6 +33,7 @@ class EventRow(WorkspaceRow, Row):
         sa.UniqueConstraint("workspace_id", "name"),
         sa.UniqueConstraint("workspace_id", "key"),
         sa.UniqueConstraint("workspace_id", "number"),
+        sa.Index("ix_event_newest", "workspace_id", "moment"),
         sa.Index(
             "ix_event_unnumbered",
             "workspace_id",
@@ -44,7 +45,7 @@ class EventRow(WorkspaceRow, Row):
 
     id: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
     """Ours; of an event that was made here it is also the id of the CloudEvent."""
-    moment: Mapped[int] = mapped_column(sa.BigInteger, index=True)
+    moment: Mapped[int] = mapped_column(sa.BigInteger)
     """Nanoseconds since 1970 at which it was added: the order in which numbers are given."""
     number: Mapped[int | None] = mapped_column(sa.BigInteger)
     """Place in the workspace's log, from 1, without gaps; None until it is spread."""
@@ -139,4 +140,3 @@ class EventSourceRow(WorkspaceRow, Row):
     """Sealed."""
     created_by: Mapped[str] = mapped_column(sa.String(40))
     created_at: Mapped[datetime]
-    seen_at: Mapped[datetime | None]

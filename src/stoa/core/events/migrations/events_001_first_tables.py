@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("workspace_id", "number", name=op.f("uq_event_workspace_id_number")),
     )
     with op.batch_alter_table("event", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_event_moment"), ["moment"], unique=False)
+        batch_op.create_index("ix_event_newest", ["workspace_id", "moment"], unique=False)
         batch_op.create_index(
             "ix_event_unnumbered",
             ["workspace_id", "moment"],
@@ -74,7 +74,6 @@ def upgrade() -> None:
         sa.Column("secret", sa.LargeBinary(), nullable=False),
         sa.Column("created_by", sa.String(length=40), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("workspace_id", sa.String(length=40), nullable=False),
         sa.ForeignKeyConstraint(
             ["workspace_id"],
@@ -182,7 +181,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("number IS NULL"),
             postgresql_where=sa.text("number IS NULL"),
         )
-        batch_op.drop_index(batch_op.f("ix_event_moment"))
+        batch_op.drop_index("ix_event_newest")
 
     op.drop_table("event")
     # ### end Alembic commands ###
