@@ -17,7 +17,7 @@ from stoa.base.identity.caller import OWNERS, Caller
 from stoa.base.identity.people import stoa_itself
 from stoa.base.telemetry import span
 from stoa.contract import Operation, Platform, Solution
-from stoa.core.events.event import CloudEvent
+from stoa.core.events.event import CloudEvent, matches
 from stoa.core.flows.flows import RunView
 from stoa.core.flows.questions import Asking, Decision
 from stoa.core.flows.records import name_of
@@ -36,6 +36,18 @@ class RunStarted(BaseModel):
     """What a durable operation answers at once."""
 
     run_id: str
+
+
+class PublishedType(BaseModel):
+    """A type of event that a solution publishes, as consumers are shown it."""
+
+    type: str
+    solution: str
+    description: str
+    data_schema: dict[str, Any]
+    """JSON schema of the event's data."""
+    reactions: list[str]
+    """Operations of this house that a run is started of for each such event."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +210,22 @@ class Dispatcher:
             await self.start(stoa_itself(workspace), solution.name, operation, data, key=key)
 
         self.platform.events.react(name, types, start)
+
+    def published_types(self) -> list[PublishedType]:
+        """The types of events that solutions declare, by name."""
+        reactions = self.platform.events.reactions
+        found = [
+            PublishedType(
+                type=each.type,
+                solution=solution.name,
+                description=each.description,
+                data_schema=each.data.model_json_schema(),
+                reactions=[name for name, types in reactions.items() if matches(types, each.type)],
+            )
+            for solution in self.solutions.values()
+            for each in solution.events
+        ]
+        return sorted(found, key=lambda each: each.type)
 
     def _prepare(
         self, caller: Caller, solution: str, operation: str, request: BaseModel | dict[str, Any]
