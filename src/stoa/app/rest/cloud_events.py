@@ -14,6 +14,7 @@ from starlette.responses import Response
 from stoa.app.rest.events import Event, EventStream, SendEvent
 from stoa.app.rest.failures import RESPONSES, request_id_of
 from stoa.app.rest.parts import Parts
+from stoa.base.errors import TooLarge
 from stoa.base.identity.caller import Caller
 from stoa.contract import Request as Body
 from stoa.core.events.binding import BODY_LIMIT, read_events
@@ -134,12 +135,11 @@ def _add_log(router: APIRouter, parts: Parts) -> None:
         summary="Send events in",
         status_code=202,
         openapi_extra=_EVENT_BODY,
-        max_body_size=BODY_LIMIT,
     )
     async def receive(request: Request, caller: Signed) -> Received:
         """All of a batch, or none. An event of the same source and id is taken once."""
         events.admit_publisher(caller)
-        found = read_events(_headers(request), await request.body())
+        found = read_events(_headers(request), await _body(request))
         fresh = await events.receive_all(caller.workspace_id, found)
         return Received(accepted=fresh, duplicates=len(found) - fresh)
 
@@ -298,14 +298,25 @@ def _add_sources(router: APIRouter, parts: Parts) -> None:
         summary="Send events in, signed",
         status_code=202,
         openapi_extra=_EVENT_BODY,
-        max_body_size=BODY_LIMIT,
     )
     async def receive(request: Request, source_id: str) -> Received:
         """Instead of a key: the signature of Standard Webhooks, by the secret of the source."""
         headers = _headers(request)
-        workspace, found = await events.sources.read(source_id, headers, await request.body())
+        workspace, found = await events.sources.read(source_id, headers, await _body(request))
         fresh = await events.receive_all(workspace, found)
         return Received(accepted=fresh, duplicates=len(found) - fresh)
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body; one that is too large is given up as soon as that is known."""
+    pieces = bytearray()
+    async for piece in request.stream():
+        pieces += piece
+        if len(pieces) > BODY_LIMIT:
+            raise TooLarge(
+                f"The request is larger than {BODY_LIMIT // 2**20} MiB.", hint="Send fewer events."
+            )
+    return bytes(pieces)
 
 
 def _headers(request: Request) -> dict[str, str]:

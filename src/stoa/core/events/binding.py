@@ -18,7 +18,7 @@ from stoa.core.events.event import CloudEvent
 from stoa.core.events.outbox import EVENT_LIMIT
 
 BODY_LIMIT: Final = 4 * 2**20
-"""Bytes of one request."""
+"""Bytes of one request; whoever reads it from the network keeps to that."""
 BATCH_LIMIT: Final = 1000
 """Events of one batch."""
 _STRUCTURED = "application/cloudevents"
@@ -34,17 +34,13 @@ def read_events(headers: Mapping[str, str], body: bytes) -> list[CloudEvent]:
 
     Args:
         headers: names in lower case.
-        body: whole.
+        body: whole, within `BODY_LIMIT`.
 
     Raises:
         InvalidInput: it is no CloudEvent; `fields` says which attribute is wrong.
-        TooLarge: the body, an event or the batch is over its limit.
+        TooLarge: an event or the batch is over its limit.
         UnsupportedType: an event format other than JSON.
     """
-    if len(body) > BODY_LIMIT:
-        raise TooLarge(
-            f"The request is larger than {BODY_LIMIT // 2**20} MiB.", hint="Send fewer events."
-        )
     kind = headers.get("content-type", "").split(";")[0].strip().lower()
     if kind.startswith(_STRUCTURED):
         return _from_json(kind, body)
