@@ -14,6 +14,7 @@ SOURCE: Final = "/stoa/answer_reviews"
 NEW_REVIEW: Final = "NEW_REVIEW"
 """What we react to: its data are those of `submit`."""
 RECEIVED: Final = "REVIEW_RECEIVED"
+PICTURES: Final = "REVIEW_PICTURES_RECEIVED"
 HARMFUL: Final = "HARMFUL_CONTENT_DETECTED"
 ANSWERED: Final = "NEW_REVIEW_RESPONSE_CREATED"
 FAILED: Final = "RESPONSE_GENERATION_FAILED"
@@ -41,7 +42,12 @@ class OfReview(BaseModel):
 class Received(OfReview):
     """A review was taken in."""
 
+
+class PicturesReceived(OfReview):
+    """A review was taken in that has pictures."""
+
     pictures: list[str]
+    """Ids of uploaded files."""
 
 
 class Harmful(OfReview):
@@ -81,6 +87,7 @@ class PictureReviewed(OfReview):
 
 EVENTS: Final = (
     EventType(RECEIVED, Received, "A review was taken in."),
+    EventType(PICTURES, PicturesReceived, "A review was taken in that has pictures."),
     EventType(HARMFUL, Harmful, "A review is harmful; nothing is answered."),
     EventType(ANSWERED, Answered, "A reply to a review is ready to be sent."),
     EventType(FAILED, Failed, "No reply to a review may go out."),

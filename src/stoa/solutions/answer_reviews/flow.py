@@ -35,7 +35,7 @@ from stoa.solutions.answer_reviews.judging import (
     judge_text,
     plain_text,
 )
-from stoa.solutions.answer_reviews.keeping import ACCEPT, REJECT, Desk, Intake
+from stoa.solutions.answer_reviews.keeping import ACCEPT, REJECT, Desk, Findings, Intake
 from stoa.solutions.answer_reviews.replies import doubt_about
 from stoa.solutions.answer_reviews.schema import (
     ChannelSettings,
@@ -81,7 +81,7 @@ async def submit(call: Call, request: Submit) -> ReviewView:
         return await call.step(partial(Desk(call).shown, review.id))
     answering = _Answering(call, request, review)
 
-    toxicity = await call.step(answering.judge)
+    toxicity = await answering.judge()
     harmful = band(toxicity.score, review.settings) == "harmful"
     if answering.in_doubt(toxicity):
         verdict = await answering.ask_about_review(toxicity)
@@ -92,8 +92,8 @@ async def submit(call: Call, request: Submit) -> ReviewView:
         return await answering.end(ReviewState.HARMFUL)
 
     try:
-        feeling = await call.step(answering.feel)
-        draft = await call.step(partial(answering.write, feeling))
+        feeling = await answering.feel()
+        draft = await answering.write(feeling)
     except ProviderError as error:
         return await answering.end(ReviewState.FAILED, f"No reply was written: {error.message}")
     if not draft.text.strip():
@@ -118,6 +118,7 @@ class _Answering:
         self._review = review
         self._settings: ChannelSettings = review.settings
         self._desk = Desk(call)
+        self._found = Findings()
 
     def in_doubt(self, score: Score) -> bool:
         """Whether a person decides: between the thresholds, or the judge is not sure of itself."""
@@ -125,27 +126,41 @@ class _Answering:
 
     async def judge(self) -> Score:
         """How toxic the review is."""
+        self._found.toxicity = await self._call.step(self._judged)
+        return self._found.toxicity
+
+    async def feel(self) -> Feeling:
+        """How its writer feels, and about what."""
+        feeling = await self._call.step(self._felt)
+        self._found.sentiment = feeling.score
+        return feeling
+
+    async def write(self, feeling: Feeling) -> Draft:
+        """A reply, and how toxic it is."""
+        draft = await self._call.step(partial(self._written, feeling))
+        self._found.reply, self._found.reply_by = draft.text, draft.by
+        self._found.reply_toxicity = draft.toxicity
+        return draft
+
+    async def _judged(self) -> Score:
         text = f"{self._request.title}\n{self._request.text}" if self._request.title else ""
         toxicity = await self._toxicity(text or self._request.text)
         if text:  # spans are told in characters of the review
             toxicity = _moved(toxicity, -len(self._request.title) - 1)
-        await self._desk.judged(self._review.id, toxicity, hold=self.in_doubt(toxicity))
         return toxicity
 
-    async def feel(self) -> Feeling:
-        """How the writer feels: by the model of the role `fast`, or the local classifier."""
+    async def _felt(self) -> Feeling:
+        """By the model of the role `fast`, or the local classifier."""
         inputs = SentimentInputs(text=self._read(), rating=self._request.rating)
         if self._settings.judge == "model":
             reply = await self._call.prompt(SENTIMENT, inputs)
             told, by = reply.output, reply.answered_by
         else:
             told, by = offline.sentiment(inputs), "local-sentiment"
-        feeling = Feeling(score=Score(score=round(told.score, 4), by=by), topics=_topics(told))
-        await self._desk.felt(self._review.id, feeling.score)
-        return feeling
+        return Feeling(score=Score(score=round(told.score, 4), by=by), topics=_topics(told))
 
-    async def write(self, feeling: Feeling) -> Draft:
-        """A reply, by the model of the role `strong` or of phrases, and how toxic it is."""
+    async def _written(self, feeling: Feeling) -> Draft:
+        """By the model of the role `strong`, or of phrases."""
         inputs = ReplyInputs(
             text=self._read(),
             language=self._review.language,
@@ -156,10 +171,7 @@ class _Answering:
             signature=self._settings.signature,
         )
         reply = await self._call.prompt(REPLY, inputs)
-        draft = await self._checked(reply.output, reply.answered_by)
-        hold = bool(draft.text.strip()) and (bool(draft.doubt) or self.in_doubt(draft.toxicity))
-        await self._desk.replied(self._review.id, draft.text, draft.by, draft.toxicity, hold=hold)
-        return draft
+        return await self._checked(reply.output, reply.answered_by)
 
     async def _checked(self, written: ReplyOutput, by: str) -> Draft:
         doubt = written.doubt or doubt_about(written.text, self._request, self._settings)
@@ -170,6 +182,7 @@ class _Answering:
 
     async def ask_about_review(self, toxicity: Score) -> Decision:
         """Hold the review until a person has decided."""
+        await self._hold(ReviewState.HELD)
         text = self._request.text[:LONGEST_SHOWN]
         decision = await self._ask(
             "May this review be answered?",
@@ -189,6 +202,7 @@ class _Answering:
 
     async def ask_about_reply(self, draft: Draft, feeling: Feeling) -> Decision:
         """Hold the reply until a person has accepted it, edited or not."""
+        await self._hold(ReviewState.REPLY_HELD)
         decision = await self._ask(
             "May this reply go out?",
             {
@@ -210,7 +224,12 @@ class _Answering:
 
     async def end(self, state: ReviewState, reason: str = "") -> ReviewView:
         """Tell what came of it."""
-        return await self._call.step(partial(self._desk.finish, self._review.id, state, reason))
+        return await self._call.step(
+            partial(self._desk.finish, self._review.id, state, reason, self._found)
+        )
+
+    async def _hold(self, state: ReviewState) -> None:
+        await self._call.step(partial(self._desk.hold, self._review.id, state, self._found))
 
     async def _ask(
         self, question: str, context: dict[str, object], highlights: list[Highlight],

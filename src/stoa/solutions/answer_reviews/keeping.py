@@ -7,7 +7,7 @@ id of the sender, ends once, and each of its events has a key.
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
 from pydantic import BaseModel
@@ -44,6 +44,25 @@ class Intake(BaseModel):
     """False: another run has it, because the sender sent it twice."""
 
 
+class Findings(BaseModel):
+    """What a run has found about its review so far."""
+
+    toxicity: Score | None = None
+    sentiment: Score | None = None
+    reply: str = ""
+    reply_by: str = ""
+    reply_toxicity: Score | None = None
+
+    def put(self, row: ReviewRow) -> None:
+        """Write it into the row. A reply that a person has changed stays as it is."""
+        for name in ("toxicity", "sentiment", "reply_toxicity"):
+            score: Score | None = getattr(self, name)
+            if score is not None:
+                setattr(row, name, score.model_dump(mode="json"))
+        if self.reply and not row.reply_edited:
+            row.reply, row.reply_by = self.reply, self.reply_by
+
+
 class Desk:
     """The changes to reviews that a run makes."""
 
@@ -69,8 +88,10 @@ class Desk:
             row = _new(request, self._call.run_id, language, digest)
             session.add(row)
             session.flush()
-            told = events.Received(**names_of(row), pictures=request.pictures)
-            self._tell(session, row, events.RECEIVED, told)
+            self._tell(session, row, events.RECEIVED, events.Received(**names_of(row)))
+            if request.pictures:
+                told = events.PicturesReceived(**names_of(row), pictures=request.pictures)
+                self._tell(session, row, events.PICTURES, told)
         else:
             mine = self._call.run_id is not None and row.run_id == self._call.run_id
         if row.sha256 != digest and row.state != ReviewState.RETRACTED:
@@ -82,22 +103,19 @@ class Desk:
         settings = settings_of(session, row.channel)
         return Intake(id=row.id, language=row.language, settings=settings, mine=mine)
 
-    async def judged(self, review: str, toxicity: Score, *, hold: bool) -> None:
-        """Keep how toxic the review is, and whether a person is asked."""
-        held = ReviewState.HELD if hold else None
-        await self._change(review, held, toxicity=toxicity.model_dump(mode="json"))
+    async def hold(self, review: str, state: ReviewState, findings: Findings) -> None:
+        """Keep what was found so far: a person is about to be asked."""
 
-    async def felt(self, review: str, sentiment: Score) -> None:
-        """Keep how its writer feels."""
-        await self._change(review, None, sentiment=sentiment.model_dump(mode="json"))
+        def work(session: Session) -> None:
+            row = locked(session, review)
+            if ReviewState(row.state).ended:
+                return  # retracted while its run was at work
+            findings.put(row)
+            if row.state != state:
+                row.state = state
+                row.held += 1
 
-    async def replied(
-        self, review: str, reply: str, by: str, toxicity: Score, *, hold: bool
-    ) -> None:
-        """Keep the reply, how toxic it is, and whether a person is asked."""
-        held = ReviewState.REPLY_HELD if hold else None
-        kept = toxicity.model_dump(mode="json")
-        await self._change(review, held, reply=reply, reply_by=by, reply_toxicity=kept)
+        await self._write(work)
 
     async def decided(self, review: str, decision: Decision, *, about_reply: bool) -> None:
         """Keep who decided; a decision about the review itself is a label of its score."""
@@ -120,12 +138,15 @@ class Desk:
 
         await self._write(work)
 
-    async def finish(self, review: str, state: ReviewState, reason: str = "") -> ReviewView:
+    async def finish(
+        self, review: str, state: ReviewState, reason: str, findings: Findings
+    ) -> ReviewView:
         """End a review, with its final event. One that has ended stays as it is."""
 
         def work(session: Session) -> ReviewView:
             row = locked(session, review)
             if not ReviewState(row.state).ended:
+                findings.put(row)
                 row.state, row.ended_at = state, now()
                 row.reason = reason[:1000] or row.reason
                 self._tell(session, row, events.FINAL[state], _final(row, state), key="final")
@@ -138,19 +159,6 @@ class Desk:
         return await self._call.platform.database.read(
             lambda s: view_of(s, found(s, review)), workspace=self._call.caller.workspace_id
         )
-
-    async def _change(self, review: str, state: ReviewState | None, **columns: Any) -> None:
-        def work(session: Session) -> None:
-            row = locked(session, review)
-            if ReviewState(row.state).ended:
-                return  # retracted while its run was at work
-            for name, value in columns.items():
-                setattr(row, name, value)
-            if state is not None and row.state != state:
-                row.state = state
-                row.held += 1
-
-        await self._write(work)
 
     def _tell(
         self, session: Session, row: ReviewRow, type_: str, data: BaseModel, *, key: str = ""

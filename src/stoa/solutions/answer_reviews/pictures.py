@@ -1,4 +1,4 @@
-"""The second consumer: it hears that a review came in, looks at its pictures, and tells what it saw.
+"""The second consumer: it hears that a review with pictures came in, looks at its pictures, and tells what it saw.
 
 The flow that takes reviews in does not know of it. What a picture is is decided by its bytes, never by
 its name; what it shows only a model that sees can say, and without one nobody claims to know.

@@ -322,7 +322,7 @@ class PictureVerdict(StrEnum):
 
 
 class CheckPictures(Request):
-    """The pictures of a review that came in; what REVIEW_RECEIVED carries."""
+    """The pictures of a review that came in; what REVIEW_PICTURES_RECEIVED carries."""
 
     review: Id
     channel: Channel = "default"

@@ -5,7 +5,7 @@ from pathlib import Path
 from stoa.base.identity.caller import EDITORS, REVIEWERS
 from stoa.contract import Operation, Route, Solution
 from stoa.solutions.answer_reviews.channels import channel_set, channels
-from stoa.solutions.answer_reviews.events import EVENTS, NEW_REVIEW, RECEIVED
+from stoa.solutions.answer_reviews.events import EVENTS, NEW_REVIEW, PICTURES
 from stoa.solutions.answer_reviews.flow import REPLY, SENTIMENT, TOXICITY, submit
 from stoa.solutions.answer_reviews.page import page
 from stoa.solutions.answer_reviews.pictures import PICTURE, check_pictures, pictures
@@ -37,7 +37,7 @@ SOLUTION = Solution(
     prompts=(TOXICITY, SENTIMENT, REPLY, PICTURE),
     routes=(Route("thresholds/{channel}/picture", picture),),
     events=EVENTS,
-    reacts={NEW_REVIEW: "submit", RECEIVED: "check_pictures"},
+    reacts={NEW_REVIEW: "submit", PICTURES: "check_pictures"},
     page=page,
     sample=fill,
 )

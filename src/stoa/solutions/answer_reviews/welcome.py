@@ -72,9 +72,7 @@ async def fill(call: Call) -> None:
     await call.platform.database.write(put, workspace=call.caller.workspace_id)
 
 
-def _label(
-    workspace: str, key: str, review: dict[str, Any], score: float, number: int
-) -> LabelRow:
+def _label(workspace: str, key: str, review: dict[str, Any], score: float, number: int) -> LabelRow:
     return LabelRow(
         id=new_id("label"),
         workspace_id=workspace,
