@@ -56,7 +56,7 @@ def add(site: LiveSite, email: str) -> str:
         await accounts.set_member(None, site.site.owner.workspace_id, user.id, Role.REVIEWER)
         return user.id
 
-    return run(work)
+    return str(run(work))
 
 
 def run(work: Callable[[], Any]) -> Any:
@@ -275,8 +275,8 @@ def test_programs_list_reassign_and_read_the_history(site: LiveSite, server: Mai
             assert refused.status_code == status
             assert refused.headers["content-type"] == "application/problem+json"
         for path, method in (("", "GET"), ("/history", "GET"), ("/reassign", "POST")):
-            body = {"to_role": "owner"} if method == "POST" else None
-            assert stranger.request(method, where + path, json=body).status_code == 404
+            given = {"to_role": "owner"} if method == "POST" else None
+            assert stranger.request(method, where + path, json=given).status_code == 404
         moved = client.post(f"{where}/reassign", json={"to_user": rex, "note": "Yours"})
         assert (moved.json()["to_user"], moved.json()["to_name"]) == (rex, "Rex")
         assert client.post(where, json={"choice": "send"}).status_code == 403

@@ -106,6 +106,7 @@ class Detail:
         """Show how the question stands now; leave alone what the person is typing."""
         if self._asked is None:
             return
+        before = self._asked.proposed_text
         try:
             caller = await self._visit.check()
             self._asked = await self._approvals.show(caller, self._asked.id)
@@ -113,6 +114,8 @@ class Detail:
             self.empty()
             say("This question was put to somebody else.")
             return
+        if self._text is not None and self._text.value == before:  # untouched: what others propose
+            self._text.value = self._asked.proposed_text
         self._draw()
 
     def _head(self, asked: ApprovalView) -> None:
@@ -188,16 +191,13 @@ class Detail:
         asked = self._asked
         if asked is None or self._state is None or self._actions is None:
             return
-        drawn = (asked.state, asked.to_role, asked.to_user, len(asked.votes), str(asked.votes))
-        if drawn == self._drawn:
-            return
-        self._drawn = drawn
-        self._state.clear()
-        with self._state:
+        with self._state.clear():
             self._standing(asked)
-        self._actions.clear()
-        with self._actions:
-            self._choices(asked)
+        drawn = (asked.state, asked.may_decide)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            with self._actions.clear():
+                self._choices(asked)
 
     def _standing(self, asked: ApprovalView) -> None:
         with tag("div", "", "line"):

@@ -21,7 +21,7 @@ from stoa.base.errors import LimitReached, StoaError, TooLarge
 from stoa.base.identity.limits import Limits
 from stoa.base.secrets import derive_key, load_secret
 from stoa.core.flows.by_link import Click, LinkView
-from stoa.core.flows.letter_words import moment, said
+from stoa.core.flows.letter_words import entries_of, moment, said
 from stoa.core.flows.links import Standing
 from stoa.core.flows.questions import TEXT_LIMIT, ApprovalView, pieces
 from stoa.dispatch import Dispatcher
@@ -218,11 +218,12 @@ def _ways_on(view: LinkView) -> str:
 def _form(view: LinkView, approval: ApprovalView, action: str) -> str:
     """What is asked, and the button that decides."""
     rows = [f'<p class="soft">Sent to {escape(view.person)}{_until(approval)}</p>']
-    for name, value in approval.context.items():
-        marked = [each for each in approval.highlights if each.field == name]
-        text = value if isinstance(value, str) else _plain(value)
-        rows.append(f'<p class="soft label">{escape(said(name))}</p>')
-        rows.append(f'<div class="quoted">{_marked(pieces(text, marked))}</div>')
+    for entry in entries_of(approval.context, approval.highlights, limit=TEXT_LIMIT):
+        name, marked = escape(entry.name), _marked(entry.parts)
+        if entry.short:
+            rows.append(f'<p class="line"><span class="soft">{name}:</span> {marked}</p>')
+        else:
+            rows.append(f'<p class="soft label">{name}</p><div class="quoted">{marked}</div>')
     own = [each for each in approval.highlights if not each.field]
     proposed = approval.proposed_text
     if proposed is not None:
@@ -231,7 +232,7 @@ def _form(view: LinkView, approval: ApprovalView, action: str) -> str:
             rows.append(f'<div class="quoted">{_marked(pieces(proposed, own))}</div>')
         rows.append(
             '<label class="soft label" for="text">Text, as it will be used. You can change it.</label>'
-            f'<textarea id="text" name="text" rows="9" maxlength="{TEXT_LIMIT}">\n{escape(proposed)}</textarea>'
+            f'<textarea id="text" name="text" rows="{_height(proposed)}" maxlength="{TEXT_LIMIT}">\n{escape(proposed)}</textarea>'
         )
     if approval.people > 1:
         rows.append(f"<p>{_votes(approval)}</p>")
@@ -240,6 +241,11 @@ def _form(view: LinkView, approval: ApprovalView, action: str) -> str:
         f'<p><button class="button first" type="submit">Confirm: {escape(said(view.choice))}</button></p>'
         '<p class="soft">Nothing is decided until you press the button.</p></form>'
     )
+
+
+def _height(text: str) -> int:
+    """Rows of a field that shows most texts whole."""
+    return max(4, min(16, sum(1 + len(line) // 60 for line in text.split("\n")) + 1))
 
 
 def _votes(approval: ApprovalView) -> str:
@@ -257,10 +263,6 @@ def _until(approval: ApprovalView) -> str:
 
 def _marked(parts: Sequence[tuple[str, object | None]]) -> str:
     return "".join(f"<mark>{escape(text)}</mark>" if mark else escape(text) for text, mark in parts)
-
-
-def _plain(value: object) -> str:
-    return "—" if value is None else str(value)
 
 
 async def _text_of(request: Request) -> str | None:

@@ -14,7 +14,17 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from stoa.app.callers import Callers
-from stoa.app.console import approvals, connect, home, members, records, runs, solution, usage
+from stoa.app.console import (
+    approvals,
+    connect,
+    events,
+    home,
+    members,
+    records,
+    runs,
+    solution,
+    usage,
+)
 from stoa.app.console.by_mail import mount_by_mail
 from stoa.app.console.frame import frame
 from stoa.app.console.keys import show_keys
@@ -38,6 +48,7 @@ _PAGES: tuple[tuple[str, str, Build], ...] = (
     ("/runs", "Runs", runs.show_all),
     ("/runs/{run}", "Run", runs.show),
     ("/inbox", "Inbox", approvals.show),
+    ("/events", "Events", events.show),
     ("/connect", "Connect a model", connect.show),
     ("/settings/members", "Members", members.show),
     ("/settings/keys", "API keys", show_keys),

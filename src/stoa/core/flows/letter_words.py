@@ -5,8 +5,8 @@ light and in dark. Everything that came with the question is escaped; nothing of
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,9 @@ class Wording:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
+    """Something that is shown with a question: its name, and its text in marked and other pieces."""
+
     name: str
     parts: list[tuple[str, Highlight | None]]
     short: bool
@@ -91,26 +93,37 @@ def _template(environment: jinja2.Environment, name: str) -> jinja2.Template:
     return environment.from_string((_FOLDER / name).read_text(encoding="utf-8"))
 
 
-def _entries(row: ApprovalRow) -> list[_Entry]:
-    """The context, then the text to edit, each as readable text and not longer than a letter takes."""
-    highlights = [Highlight.model_validate(each) for each in row.highlights]
-    entries = [
-        _entry(said(name), _plain(value), [each for each in highlights if each.field == name])
-        for name, value in list(row.context.items())[:_MOST_ENTRIES]
+def entries_of(
+    context: Mapping[str, Any], highlights: Sequence[Highlight], *, limit: int
+) -> list[Entry]:
+    """The context as readable texts with their marked parts, short ones first.
+
+    Args:
+        limit: characters of one text, after which it is cut.
+    """
+    found = [
+        _entry(
+            said(name), _plain(value), [each for each in highlights if each.field == name], limit
+        )
+        for name, value in list(context.items())[:_MOST_ENTRIES]
     ]
+    return sorted(found, key=lambda entry: not entry.short)
+
+
+def _entries(row: ApprovalRow) -> list[Entry]:
+    """The context, then the text to edit, not longer than a letter takes."""
+    highlights = [Highlight.model_validate(each) for each in row.highlights]
+    found = entries_of(row.context, highlights, limit=_TEXT_LIMIT)
     if row.editable_text is not None:
-        marked = [each for each in highlights if not each.field]
-        entries.append(_entry("Text, as it will be used", row.editable_text, marked, short=False))
-    return sorted(entries, key=lambda entry: not entry.short)
+        own = [each for each in highlights if not each.field]
+        text = _entry("Text, as it will be used", row.editable_text, own, _TEXT_LIMIT)
+        found.append(replace(text, short=False))
+    return found
 
 
-def _entry(
-    name: str, text: str, highlights: list[Highlight], *, short: bool | None = None
-) -> _Entry:
-    clipped = text if len(text) <= _TEXT_LIMIT else text[:_TEXT_LIMIT] + " …"
-    if short is None:
-        short = len(text) <= _SHORT and "\n" not in text
-    return _Entry(name, pieces(clipped, highlights), short)
+def _entry(name: str, text: str, highlights: Sequence[Highlight], limit: int) -> Entry:
+    cut = text if len(text) <= limit else text[:limit] + " …"
+    return Entry(name, pieces(cut, highlights), short=len(text) <= _SHORT and "\n" not in text)
 
 
 def _plain(value: Any) -> str:
