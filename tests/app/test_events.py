@@ -1,6 +1,5 @@
 """Events over HTTP: in, out, live, and on to the operations that react; who may, and how it refuses."""
 
-import asyncio
 import json
 import threading
 import time
@@ -104,7 +103,7 @@ def test_an_event_starts_one_run_and_its_result_is_an_event(
         event = cloud_event("p1", "parcel.came", data={"label": "blue"})
         assert send(client, event).json() == {"accepted": 1, "duplicates": 0}
         assert send(client, event).json() == {"accepted": 0, "duplicates": 1}
-        asyncio.run(receiver.until(1))
+        receiver.wait(1)
         runs = [each for each in client.get("/api/runs").json() if each["operation"] == "unpack"]
         assert [each["started_by"] for each in runs] == ["stoa"]
     (message,) = receiver.received
@@ -292,7 +291,7 @@ def test_webhooks_over_http(site: LiveSite, receiver: Receiver) -> None:
         rotated = client.post(f"{one}/secret", json={"overlap_hours": 1}).json()["secret"]
         assert rotated != made["secret"]
         send(client, cloud_event("h1", "hook.a"))
-        asyncio.run(receiver.until(1))
+        receiver.wait(1)
         (message,) = receiver.received
         assert len(message.headers["webhook-signature"].split()) == 2
         delivered = until(

@@ -7,6 +7,7 @@ never answers, `/slow` late, `/flaky` fails each event's first attempt. What cam
 import asyncio
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,11 @@ class Receiver:
         """Wait for so many messages; the test's own time-out ends it."""
         while sum(self.ids(path).values()) < count:  # noqa: ASYNC110 - a server in a thread
             await asyncio.sleep(0.01)
+
+    def wait(self, count: int, path: str = "") -> None:
+        """As `until`, for tests without an event loop of their own."""
+        while sum(self.ids(path).values()) < count:
+            time.sleep(0.01)
 
 
 class _Handler(BaseHTTPRequestHandler):

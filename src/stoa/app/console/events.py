@@ -13,13 +13,18 @@ from stoa.base.errors import Forbidden
 from stoa.base.identity.caller import EDITORS
 from stoa.core.events.log import DeliveryView, EventView
 from stoa.core.events.tables import DeliveryState
-from stoa.ui.elements import button, dress, icon, say, tag, text
-from stoa.ui.feedback import chip, confirm, dialog_with, empty_state, status_chip
+from stoa.ui.elements import button, dress, icon, link, say, tag
+from stoa.ui.feedback import Tone, chip, confirm, empty_state
 from stoa.ui.frame import ago, card, count, facts, page_head
 from stoa.ui.results import result_view
 
 _PAGE = 50
 _LOOK_EVERY = 2.0
+_LOOKS: dict[DeliveryState, tuple[Tone, str]] = {
+    DeliveryState.WAITING: ("live", "schedule"),
+    DeliveryState.DELIVERED: ("good", "check"),
+    DeliveryState.DEAD: ("bad", "error_outline"),
+}
 _TABS = (
     ("log", "Log", "receipt_long"),
     ("dead", "Dead letters", "mark_email_unread"),
@@ -119,12 +124,9 @@ class _Log:
     def _row(self, view: EventView) -> None:
         event = view.event
 
-        async def fill(_dialog: ui.dialog) -> None:
-            await self._details(view)
-
         with tag("li", test="event"):
             with tag("div", "", "grow"):
-                button(event.type, dialog_with(event.type, fill, wide=True), kind="plain")
+                link(event.type, f"/events/{view.id}", "row-link wrap-anywhere")
                 about = f" · {event.subject}" if event.subject else ""
                 tag("div", f"{event.source}{about}", "soft small clip")
             if view.received:
@@ -132,26 +134,34 @@ class _Log:
             _standing(view)
             tag("span", ago(view.at), "soft small numbers")
 
-    async def _details(self, view: EventView) -> None:
-        events = self._visit.platform.events
-        caller = await self._visit.check()
-        found = await events.log.deliveries(caller, event_id=view.id, limit=100)
-        facts(
-            [
-                ("Id", view.event.id),
-                ("Source", view.event.source),
-                ("Time", f"{view.event.time.astimezone():%-d %b %Y, %H:%M:%S}"),
-                ("Number", f"{view.number}" if view.number else "given in a moment"),
-            ]
-        )
-        tag("h3", "Told")
+
+async def show_one(visit: Visit) -> None:
+    """`/events/{event}`"""
+    events = visit.platform.events
+    view = await events.log.show(visit.caller, visit.parameters["event"])
+    found = await events.log.deliveries(visit.caller, event_id=view.id, limit=100)
+
+    async def again() -> None:
+        caller = await visit.check()
+        await events.log.replay(caller, event_ids=[view.id])
+        events.wake()
+        ui.navigate.reload()
+
+    with page_head(view.event.type, f"{view.event.source}, {ago(view.at)}"):
+        if any(each.state is not DeliveryState.WAITING for each in found):
+            button("Send again", again, symbol="replay", test="again")
+        link("All events", "/events", "button button-quiet")
+    with card("Data"):
+        result_view(view.event.data if view.event.data is not None else {})
+    with card("Told", flush=True):
         if not found:
-            text("Nobody wanted to know.", "soft")
+            empty_state("Nobody wanted to know", symbol="webhook")
         with tag("ul", "", "rows", test="deliveries"):
             for each in found:
                 _delivery(each)
-        tag("h3", "Data")
-        result_view(view.event.data if view.event.data is not None else {})
+    with card("Event"):
+        plain = view.event.model_dump(mode="json", exclude={"data", "data_base64"})
+        facts([(key, str(value)) for key, value in plain.items() if value is not None])
 
 
 class _DeadLetters:
@@ -191,7 +201,8 @@ class _DeadLetters:
 
         with tag("li"):
             with tag("div", "", "grow"):
-                tag("div", f"{letter.type} → {letter.title}", "wrap-anywhere strong")
+                what = f"{letter.type} → {letter.title}"
+                link(what, f"/events/{letter.event_id}", "row-link wrap-anywhere")
                 tag("div", letter.error, "soft small wrap-anywhere")
             tag("span", count(letter.attempts, "attempt"), "soft small")
             tag("span", ago(letter.ended_at or letter.at), "soft small numbers")
@@ -236,7 +247,8 @@ def _delivery(each: DeliveryView) -> None:
             if each.error:
                 tag("div", said, "soft small wrap-anywhere")
         tag("span", count(each.attempts, "attempt"), "soft small")
-        status_chip(each.state)
+        tone, symbol = _LOOKS[each.state]
+        chip(each.state.capitalize(), tone, symbol, test="status")
 
 
 def _types(visit: Visit) -> None:

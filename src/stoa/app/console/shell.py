@@ -49,6 +49,7 @@ _PAGES: tuple[tuple[str, str, Build], ...] = (
     ("/runs/{run}", "Run", runs.show),
     ("/inbox", "Inbox", approvals.show),
     ("/events", "Events", events.show),
+    ("/events/{event}", "Event", events.show_one),
     ("/connect", "Connect a model", connect.show),
     ("/settings/members", "Members", members.show),
     ("/settings/keys", "API keys", show_keys),
