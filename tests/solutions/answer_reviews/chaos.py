@@ -43,7 +43,8 @@ class Workers:
         self.kills = 0
         self._ready: dict[str, threading.Event] = {}
         assert self._read() == "parent"
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def start(self, name: str) -> None:
         """Start a worker; it may still be opening the house when this returns."""
@@ -69,6 +70,10 @@ class Workers:
             self.kill(name)
         self._parent.kill()
         self._parent.wait()
+        self._listener.join()
+        for pipe in (self._parent.stdin, self._parent.stdout):
+            if pipe is not None:
+                pipe.close()
 
     def _read(self) -> str:
         assert self._parent.stdout is not None

@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def watching(url: str, home: Path, *, fresh: bool = True) -> AsyncIterator[Dispatcher]:
+async def watching(url: str, home: Path) -> AsyncIterator[Dispatcher]:
     """A house that starts, decides and looks, and works on nothing."""
     house = wiring.build(house_settings(url, home, "watcher"))
     house.platform.database.write_now(_two_workspaces, workspace=EVERY_WORKSPACE)
@@ -229,7 +229,7 @@ async def test_one_process_on_sqlite(tmp_path: Path, alice: Caller) -> None:
     home = tmp_path / "home"
     home.mkdir()
     url = f"sqlite:///{home / 'stoa.sqlite'}"
-    with nullcontext(), running_workers(url, home) as workers:
+    with running_workers(url, home) as workers:
         async with watching(url, home) as house:
 
             async def trouble(over: Callable[[], bool]) -> None:
