@@ -253,6 +253,10 @@ async def test_the_inbox_by_what_is_sought(flows: Flows, people: People) -> None
     assert await found(role=Role.REVIEWER) == [soon.id, of_role.id]
     assert await found(solution="tests", older_than=timedelta(hours=1)) == []
     assert await found(solution="others") == []
+    assert len(await flows.approvals.list(people.alice)) == 2
+    everyone = await flows.approvals.list(people.alice, Sought(everyone=True))
+    assert [(each.id, each.may_decide) for each in everyone][1] == (of_rex.id, False)
+    assert await found(everyone=True) == await found()  # owners only
     counts = await flows.approvals.count(people.rex)
     assert (counts.waiting, counts.mine, counts.by_solution) == (3, 1, {"tests": 3})
     narrow = Caller("workspace_a", "user_rex", Role.REVIEWER, scopes=frozenset({"other"}))

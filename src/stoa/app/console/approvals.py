@@ -16,7 +16,7 @@ from stoa.app.console.visit import Visit
 from stoa.base.identity.caller import Role
 from stoa.core.flows.questions import ApprovalState, ApprovalView, Order, Sought
 from stoa.ui.elements import Tag, button, dress, guarded, on_click, say, tag, text
-from stoa.ui.feedback import dialog_with, empty_state, status_chip
+from stoa.ui.feedback import dialog_with, empty_state, notice, status_chip
 from stoa.ui.frame import ago, card, count, page_head
 
 MOST_SHOWN = 100
@@ -64,6 +64,7 @@ async def show(visit: Visit) -> None:
             symbol="keyboard",
             test="keys",
         )
+    await inbox.undelivered()
     await inbox.draw()
     visit.live(inbox.follow)
 
@@ -95,6 +96,37 @@ class _Inbox:
 
         switch.on_value_change(lambda: guarded(change))
 
+    async def undelivered(self) -> None:
+        """For owners: the e-mails that were given up, and a way to try them again."""
+        if self._visit.caller.role is not Role.OWNER:
+            return
+        failed = await self._approvals.letters.failed(self._visit.caller)
+        if not failed:
+            return
+
+        def fill(dialog: ui.dialog) -> None:
+            with tag("ul", "", "rows", test="letters"):
+                for letter in failed:
+                    with tag("li"), tag("div", "", "grow"):
+                        tag("div", f"To {letter.to_name}, {ago(letter.created_at)}")
+                        tag("div", letter.error, "soft small wrap-anywhere")
+
+            async def again() -> None:
+                caller = await self._visit.check()
+                for letter in failed:
+                    await self._approvals.letters.retry(caller, letter.id)
+                dialog.close()
+                block.delete()
+                say("They are being sent again.")
+
+            with tag("div", "", "dialog-actions"):
+                button("Try them again", again, kind="primary", test="retry-letters")
+
+        title = f"{count(len(failed), 'e-mail')} could not be delivered"
+        block = notice(title, "Those who were asked find it in their inbox.", tone="warn")
+        with block:
+            button("Look", dialog_with(title, fill), css="button-small", test="undelivered")
+
     async def draw(self) -> None:
         """The whole page, as of now."""
         await self._filters()
@@ -124,6 +156,8 @@ class _Inbox:
         whoms = {"": "Me or my role", "me": "Me, by name"} | {
             role: f"{role.capitalize()}s" for role in Role
         }
+        if self._visit.caller.role is Role.OWNER:
+            whoms["everyone"] = "Everyone"
         self._chosen["solution"] = self._visit.query.get("solution", "")
         if self._chosen["solution"] not in systems:
             self._chosen["solution"] = ""
@@ -156,7 +190,8 @@ class _Inbox:
             state=ApprovalState(self._chosen["state"]) if self._chosen["state"] else None,
             solution=self._chosen["solution"],
             mine=whom_ == "me",
-            role=Role(whom_) if whom_ not in ("", "me") else None,
+            role=Role(whom_) if whom_ in {*Role} else None,
+            everyone=whom_ == "everyone",
             older_than=timedelta(hours=int(age)) if age else None,
             order=Order(self._chosen["order"]),
         )

@@ -273,7 +273,7 @@ async def _text_of(request: Request) -> str | None:
         if len(body) > _LARGEST_FORM:
             raise TooLarge("The text is too long.", hint=f"At most {TEXT_LIMIT} characters.")
     values = parse_qs(body.decode("ascii", "replace"), keep_blank_values=True).get("text")
-    return values[-1].replace("\r\n", "\n") if values else None  # forms send CRLF
+    return values[-1].replace("\r\n", "\n").replace("\0", "") if values else None  # forms send CRLF
 
 
 def _page(status: int, title: str, body: str) -> HTMLResponse:

@@ -61,6 +61,7 @@ class Filters(BaseModel):
     solution: str = ""
     role: Role | None = Field(None, description="Only what is asked of this role.")
     mine: bool = Field(False, description="Only what is asked of you by name.")
+    everyone: bool = Field(False, description="For owners: what is asked of others, too.")
     older_than_hours: float | None = Field(None, ge=0, le=100_000)
     order: Order = Order.NEWEST
     limit: int = Field(100, ge=1, le=MOST_APPROVALS)
@@ -73,6 +74,7 @@ class Filters(BaseModel):
             solution=self.solution,
             role=self.role,
             mine=self.mine,
+            everyone=self.everyone,
             older_than=None if hours is None else timedelta(hours=hours),
             order=self.order,
         )

@@ -216,6 +216,8 @@ class Sought(BaseModel):
     """Only what is asked of this role."""
     mine: bool = False
     """Only what is asked of the caller by name."""
+    everyone: bool = False
+    """For owners: also what is asked of other people by name, so that nothing waits unseen."""
     older_than: timedelta | None = None
     order: Order = Order.NEWEST
 

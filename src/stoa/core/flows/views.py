@@ -78,24 +78,29 @@ def history(session: Session, row: ApprovalRow) -> list[HistoryEntry]:
 
 
 def _inbox(caller: Caller, sought: Sought) -> "sa.Select[ApprovalRow]":
-    of_role: list[sa.ColumnElement[bool]] = [ApprovalRow.to_user.is_(None)]
-    if caller.role is not Role.OWNER:
-        of_role.append((ApprovalRow.to_role == caller.role) | ApprovalRow.to_role.is_(None))
     query = (
         sa.select(ApprovalRow)
         .join(Run, Run.id == ApprovalRow.run_id)
         .where(ApprovalRow.workspace_id == caller.workspace_id)
-        .where((ApprovalRow.to_user == caller.user_id) | sa.and_(*of_role))
-        .where(
-            ~sa.cast(ApprovalRow.excluding, sa.Text).contains(
-                f'"{caller.user_id}"', autoescape=True
-            )
-        )
     )
+    if not (sought.everyone and caller.role is Role.OWNER):
+        query = query.where(_asked_of(caller), ~_excluded(caller))
     if caller.scopes is not None:
         whole = Run.solution + "." + Run.operation
         query = query.where(Run.solution.in_(caller.scopes) | whole.in_(caller.scopes))
     return _narrowed(query, caller, sought)
+
+
+def _asked_of(caller: Caller) -> sa.ColumnElement[bool]:
+    of_role = ApprovalRow.to_user.is_(None)
+    if caller.role is not Role.OWNER:
+        of_role &= (ApprovalRow.to_role == caller.role) | ApprovalRow.to_role.is_(None)
+    return (ApprovalRow.to_user == caller.user_id) | of_role
+
+
+def _excluded(caller: Caller) -> sa.ColumnElement[bool]:
+    kept = sa.cast(ApprovalRow.excluding, sa.Text)
+    return kept.contains(f'"{caller.user_id}"', autoescape=True)
 
 
 def _narrowed(
