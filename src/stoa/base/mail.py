@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -24,6 +25,8 @@ _SUBJECT_LIMIT = 150
 _PORTS = {"smtp": 587, "smtps": 465}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _FINAL = range(500, 600)
+_UNWRITABLE = (ValueError, IndexError, MessageError)
+"""What the standard library raises for an address that no header can carry."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ class Connection:
         """
         try:
             self._client.send_message(_mime(message, self._sender))
-        except ValueError as error:  # an address that no header can carry
+        except _UNWRITABLE as error:
             raise _refused(str(error)) from error
         except smtplib.SMTPRecipientsRefused as error:
             [(code, words)] = list(error.recipients.values())
@@ -183,7 +186,7 @@ def _address(written: str) -> Address:
         if found is None:
             raise ValueError("no address")
         return Address(_on_one_line(found[1] or "Stoa").strip('"'), addr_spec=found[2] or found[3])
-    except ValueError as error:
+    except _UNWRITABLE as error:
         raise SetupError(
             "STOA_MAIL_FROM is no e-mail address.", hint="Write Stoa <stoa@example.org>."
         ) from error

@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from stoa.base.database import Database
@@ -19,12 +20,16 @@ from stoa.core.flows.flows import Flows
 from tests.core.flows.people import WORKSPACE
 
 
+def _die(_run_ids: Sequence[str]) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 async def main(url: str, home: str, approval_id: str, choice: str, who: str, *more: str) -> None:
     """Decide once."""
     flows = Flows(Settings.load(home=Path(home), executor_id=f"decider-{who}"), Database(url))
     await flows.launch(works=False)
     if more == ("die",):
-        flows._engine.resume = lambda _ids: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+        setattr(flows._engine, "resume", _die)  # noqa: B010 - no method of it is like this
     caller = Caller(WORKSPACE, f"user_{who}", Role.REVIEWER, who.title())
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -25,7 +26,7 @@ from stoa.core.flows.letters import Letters, Post
 from stoa.core.flows.links import Tokens
 from stoa.core.flows.questions import ApprovalState, Question
 from stoa.core.flows.run import RunState
-from stoa.core.flows.tables import ApprovalRow, VoteRow
+from stoa.core.flows.tables import ApprovalRow, Run, VoteRow
 from tests.core.flows.people import People, settle
 
 WHO = st.sampled_from(["alice", "rex", "rita", "ed", "mia"])
@@ -72,7 +73,9 @@ def said(database: Database) -> Announcements:
 class World:
     """One question, and what has been seen of it."""
 
-    def __init__(self, session: Session, people: People, said: Announcements, more: dict) -> None:  # type: ignore[type-arg]
+    def __init__(
+        self, session: Session, people: People, said: Announcements, more: dict[str, Any]
+    ) -> None:
         self._session, self._people, self._said = session, people, said
         self.run = runs.insert(
             session,
@@ -103,13 +106,13 @@ class World:
     def row(self) -> ApprovalRow:
         return self._session.get_one(ApprovalRow, self.id)
 
-    def do(self, step: tuple) -> None:  # type: ignore[type-arg]
+    def do(self, step: tuple[Any, ...]) -> None:
         """One thing that happens; refusals are fine."""
         with contextlib.suppress(UserError):
             getattr(self, f"_{step[0]}")(*step[1:])
         self._session.flush()
 
-    def _found(self, caller: Caller) -> tuple[ApprovalRow, object]:
+    def _found(self, caller: Caller) -> tuple[ApprovalRow, Run]:
         row, _ = rows.visible(self._session, caller, self.id)
         return row, rows.hold(self._session, row)
 
@@ -118,7 +121,7 @@ class World:
         outcome = rows.vote(
             self._session,
             caller,
-            self._found(caller),  # type: ignore[arg-type]
+            self._found(caller),
             Ballot(choice, text),
             self._said,
         )
@@ -126,7 +129,7 @@ class World:
 
     def _reassign(self, who: str, to: Role | str) -> None:
         caller = getattr(self._people, who)
-        rows.reassign(self._session, caller, self._found(caller), to, "", self._said)  # type: ignore[arg-type]
+        rows.reassign(self._session, caller, self._found(caller), to, "", self._said)
 
     def _expire(self) -> None:
         if self.row.state == ApprovalState.OPEN:
@@ -189,7 +192,7 @@ def test_any_sequence_ends_in_one_decision_at_most(
     people: People,
     said: Announcements,
     more: dict,
-    steps: list,  # type: ignore[type-arg]
+    steps: list,
 ) -> None:
     def work(session: Session) -> None:
         world = World(session, people, said, more)

@@ -1,6 +1,7 @@
 """A database that goes away under the runs: they wait for it or are picked up again; none fails."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ from tests.core.flows.test_kill import check, count, watching, worker
 from tests.core.flows.worker_process import LINES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
+
+
+def _has_done(database: Database, enough: int) -> bool:
+    return count(database, RunState.DONE) >= enough
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
@@ -39,8 +44,8 @@ async def test_runs_outlast_restarts(mode: str, tmp_path: Path, alice: Caller) -
             await flows.launch(works=False)
             for _ in range(60):
                 await start(flows, alice, "lines", payload={"steps": 4, "seconds": 0.05})
-            for done in (10, 25, 40):
-                await until(lambda done=done: count(database, RunState.DONE) >= done)
+            for enough in (10, 25, 40):
+                await until(partial(_has_done, database, enough))
                 await asyncio.to_thread(server.restart, mode)
             await until(lambda: count(database, RunState.DONE, RunState.FAILED) == 60)
             await flows.close()

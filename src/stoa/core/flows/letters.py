@@ -138,13 +138,17 @@ class Letters:
                 return
 
     def _send(self, connection: Connection, letter_id: str) -> None:
-        wording = self._write(partial(self._wording, letter_id=letter_id))
-        if wording is None:
-            return
         try:
+            wording = self._write(partial(self._wording, letter_id=letter_id))
+            if wording is None:
+                return
             connection.send(compose(wording))
         except ProviderError as error:
             self._write(partial(self._put_off, letter_id=letter_id, error=error))
+        except Exception:  # the edge: one letter that can't be written must not hold up the others
+            log.exception("letter %s could not be written", letter_id)
+            unknown = ProviderError("It could not be written; the log says why.", retryable=True)
+            self._write(partial(self._put_off, letter_id=letter_id, error=unknown))
         else:
             self._write(partial(_sent, letter_id=letter_id))
 

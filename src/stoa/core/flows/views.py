@@ -92,7 +92,7 @@ def _inbox(caller: Caller, sought: Sought) -> "sa.Select[ApprovalRow]":
 
 
 def _asked_of(caller: Caller) -> sa.ColumnElement[bool]:
-    of_role = ApprovalRow.to_user.is_(None)
+    of_role: sa.ColumnElement[bool] = ApprovalRow.to_user.is_(None)
     if caller.role is not Role.OWNER:
         of_role &= (ApprovalRow.to_role == caller.role) | ApprovalRow.to_role.is_(None)
     return (ApprovalRow.to_user == caller.user_id) | of_role
