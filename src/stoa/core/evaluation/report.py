@@ -64,6 +64,11 @@ class Comparison(BaseModel):
     """Exact McNemar: the chance of so uneven a split between equals."""
 
     @property
+    def chance(self) -> str:
+        """`p` as people write it."""
+        return "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
+
+    @property
     def words(self) -> str:
         """What it comes to."""
         if self.p >= 0.05:
@@ -216,7 +221,7 @@ def _doubts(report: Report) -> list[str]:
     ]
     lines += [
         f"- {each.words} Difference {each.difference:+.1%} ({each.low:+.1%} to {each.high:+.1%}), "
-        f"{each.only_first} against {each.only_second} cases, p = {each.p:.3f}"
+        f"{each.only_first} against {each.only_second} cases, {each.chance}"
         for each in report.comparisons
     ]
     if report.judge is not None:

@@ -109,8 +109,10 @@ class Matches(_Rule):
         return pattern
 
     async def look(self, answer: Answer, tools: Tools) -> tuple[bool, str]:
-        found = re.search(self.pattern, answer.text) is not None
-        return found is not self.absent, f"{'holds' if found else 'does not hold'} {self.pattern}"
+        found = re.search(self.pattern, answer.text)
+        if found is None:
+            return self.absent, f"does not hold {self.pattern}"
+        return not self.absent, f"holds '{found.group()[:80]}'"
 
 
 class Length(_Rule):
@@ -311,6 +313,8 @@ def _texts(value: Any, key: str = "") -> list[str]:
 
 def told(inputs: Mapping[str, Any]) -> str:
     """Inputs as lines of text, for a judge and for reports."""
-    return "\n".join(
-        f"{name}: {value}" for name, value in inputs.items() if value not in ("", None, [])
-    )
+    shown = {
+        name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        for name, value in inputs.items()
+    }
+    return "\n".join(f"{name}: {value}" for name, value in shown.items() if value not in ("", None))

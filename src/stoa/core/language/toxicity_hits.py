@@ -134,8 +134,9 @@ class _Reader:
                 return "thing"
             if noun in said.them:
                 return "them"
-            if entry.kind in ("contempt", "charge"):
-                return "you" if any(word in said.you for word in before[:2]) else "thing"
+            is_said_of = any(word in said.copula or word in said.you for word in before[:3])
+            if entry.kind in ("contempt", "charge") and not is_said_of:
+                return "thing"
         for word in before:
             if word in said.you:
                 return "you"

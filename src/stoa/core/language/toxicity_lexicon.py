@@ -56,6 +56,7 @@ class Context:
     them: frozenset[str]
     oneself: frozenset[str]
     thing: frozenset[str]
+    copula: frozenset[str]
     negation: frozenset[str]
     report: frozenset[str]
     praise: frozenset[str]

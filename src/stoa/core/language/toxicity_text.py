@@ -94,6 +94,9 @@ def _parts(piece: str, start: int, end: int, is_tag: bool) -> Iterator[Token]:
 
 
 def _hyphened(piece: str, start: int) -> Iterator[Token]:
+    if piece[1:2] == "-" and piece.count("-") == 1:  # "a-hole": one letter says little alone
+        yield Token(fold(piece.replace("-", "")), start, start + len(piece), disguised=True)
+        return
     at = start
     for part in piece.split("-"):
         if part:
