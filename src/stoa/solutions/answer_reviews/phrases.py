@@ -10,8 +10,8 @@ PHRASES: Final[dict[str, dict[str, str]]] = {
     "en": {
         "hello": "Hello {author},",
         "hello_all": "Hello,",
-        "glad": "thank you very much for your kind review.",
-        "glad_about": "thank you very much for your kind review of {product}.",
+        "glad": "thank you very much for this kind review.",
+        "glad_about": "thank you very much for this kind review of {product}.",
         "mixed": "thank you for taking the time to tell us what you think.",
         "mixed_about": "thank you for taking the time to tell us what you think of {product}.",
         "sorry": "thank you for telling us, and we are sorry that you are disappointed.",

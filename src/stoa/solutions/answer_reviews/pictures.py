@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from PIL import Image, UnidentifiedImageError
 from sqlalchemy.orm import Session
 
 from stoa.base.database import new_id, now
-from stoa.base.errors import NotFound, ProviderError
+from stoa.base.errors import NotFound, ProviderError, SetupError
 from stoa.contract import Call
 from stoa.core.models.prompts import Prompt
 from stoa.solutions.answer_reviews import events, offline
@@ -110,6 +109,12 @@ async def _judged(call: Call, content: bytes, product: str) -> tuple[PictureVerd
 
 def _look(content: bytes) -> _Seen:
     """Type and size by the bytes themselves; a picture is decoded whole, so that a broken one shows."""
+    try:
+        from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - optional part
+    except ImportError as error:
+        raise SetupError(
+            "Pictures can't be checked here.", hint="Install stoa[documents], which brings Pillow."
+        ) from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

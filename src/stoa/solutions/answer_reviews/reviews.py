@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from stoa.base.database import now
 from stoa.base.errors import Conflict, NotFound
 from stoa.contract import Call
+from stoa.core.events.log import MOST
 from stoa.solutions.answer_reviews import events
 from stoa.solutions.answer_reviews.keeping import (
     found,
@@ -22,9 +23,12 @@ from stoa.solutions.answer_reviews.keeping import (
 )
 from stoa.solutions.answer_reviews.schema import (
     OPEN,
+    EventLine,
+    EventLines,
     Export,
     Exported,
     Label,
+    ListEvents,
     ListReviews,
     ReviewRequest,
     Reviews,
@@ -124,6 +128,29 @@ async def label(call: Call, request: Label) -> ReviewView:
         return view_of(session, row)
 
     return await call.platform.database.write(keep, workspace=call.caller.workspace_id)
+
+
+async def event_log(call: Call, request: ListEvents) -> EventLines:
+    """List what has been published about reviews, and whether every consumer has it."""
+    log = call.platform.events.log
+    most = request.limit if not request.review else MOST
+    types = [each.type for each in events.EVENTS]
+    found_ = await log.list(call.caller, types=types, limit=most)
+    return EventLines(
+        events=[
+            EventLine(
+                id=each.id,
+                type=each.event.type,
+                review=each.event.subject or "",
+                at=each.at,
+                waiting=each.waiting,
+                delivered=each.delivered,
+                dead=each.dead,
+            )
+            for each in found_
+            if each.event.source == events.SOURCE and request.review in ("", each.event.subject)
+        ]
+    )
 
 
 async def export(call: Call, request: Export) -> Exported:

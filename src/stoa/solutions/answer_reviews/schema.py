@@ -309,6 +309,31 @@ class Statistics(Result):
     drift: Drift
 
 
+class ListEvents(Request):
+    """Which events to list, newest first."""
+
+    review: Id = Field("", description="Id of a review; empty: of all.")
+    limit: int = Field(50, ge=1, le=200)
+
+
+class EventLine(Result):
+    """An event, and how far its consumers have been told."""
+
+    id: str
+    type: str
+    review: str
+    at: datetime
+    waiting: int
+    delivered: int
+    dead: int
+
+
+class EventLines(Result):
+    """Events of reviews, newest first."""
+
+    events: list[EventLine]
+
+
 # --- pictures --------------------------------------------------------------------------------
 
 

@@ -9,7 +9,14 @@ from stoa.solutions.answer_reviews.events import EVENTS, NEW_REVIEW, PICTURES
 from stoa.solutions.answer_reviews.flow import REPLY, SENTIMENT, TOXICITY, submit
 from stoa.solutions.answer_reviews.page import page
 from stoa.solutions.answer_reviews.pictures import PICTURE, check_pictures, pictures
-from stoa.solutions.answer_reviews.reviews import export, label, list_reviews, retract, show
+from stoa.solutions.answer_reviews.reviews import (
+    event_log,
+    export,
+    label,
+    list_reviews,
+    retract,
+    show,
+)
 from stoa.solutions.answer_reviews.statistics import statistics
 from stoa.solutions.answer_reviews.thresholds import picture, thresholds
 from stoa.solutions.answer_reviews.welcome import fill
@@ -21,9 +28,9 @@ SOLUTION = Solution(
     folder=Path(__file__).parent,
     icon="rate_review",
     operations=(
-        Operation(submit, durable=True),
         Operation(list_reviews, name="list"),
         Operation(show),
+        Operation(submit, durable=True),
         Operation(label, roles=REVIEWERS),
         Operation(retract, roles=EDITORS, destructive=True),
         Operation(export, roles=EDITORS),
@@ -31,6 +38,7 @@ SOLUTION = Solution(
         Operation(channel_set, roles=EDITORS),
         Operation(thresholds, roles=REVIEWERS),
         Operation(statistics, roles=REVIEWERS),
+        Operation(event_log, roles=EDITORS),
         Operation(check_pictures, durable=True),
         Operation(pictures),
     ),

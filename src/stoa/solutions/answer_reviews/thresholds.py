@@ -4,6 +4,7 @@ A label is a person's word on one score: a decision on a held review, or what so
 Held reviews alone show only the middle, so labels of others are worth more than their number.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -64,7 +65,7 @@ async def _thresholds(platform: Platform, workspace: str, request: ThresholdsReq
         return settings.low, settings.high, [Labelled(score, harmful) for score, harmful in rows]
 
     low, high, labels = await platform.database.read(look, workspace=workspace)
-    suggestion, note = suggest(labels, request.recall, request.precision)
+    suggestion, note = suggest(labels, (low, high), request.recall, request.precision)
     return Thresholds(
         channel=request.channel or "",
         low=low,
@@ -79,62 +80,64 @@ async def _thresholds(platform: Platform, workspace: str, request: ThresholdsReq
 
 def curve_of(labels: Sequence[Labelled]) -> list[Point]:
     """Precision and recall of each threshold from 0 to 1."""
-    harmful = sum(each.harmful for each in labels)
+    bad = sorted(each.score for each in labels if each.harmful)
+    every = sorted(each.score for each in labels)
     points = []
     for step in range(STEPS + 1):
         threshold = step / STEPS
-        above = [each for each in labels if each.score >= threshold]
-        caught = sum(each.harmful for each in above)
+        above = len(every) - bisect_left(every, threshold)
+        caught = len(bad) - bisect_left(bad, threshold)
         points.append(
             Point(
                 threshold=threshold,
-                precision=round(caught / len(above), 4) if above else None,
-                recall=round(caught / harmful, 4) if harmful else None,
+                precision=round(caught / above, 4) if above else None,
+                recall=round(caught / len(bad), 4) if bad else None,
             )
         )
     return points
 
 
 def suggest(
-    labels: Sequence[Labelled], recall: float, precision: float
+    labels: Sequence[Labelled], current: tuple[float, float], recall: float, precision: float
 ) -> tuple[Suggestion | None, str]:
     """The pair that keeps both promises and holds the fewest texts, or why there is none.
 
-    `low` is the highest threshold that still catches or holds the share `recall` of the harmful texts;
-    `high` the lowest one from there on above which the share `precision` is harmful.
+    From `low` on, the share `recall` of the harmful texts is caught or held; above `high`, the share
+    `precision` is harmful. Of pairs that hold equally few, the one nearest to the current pair: a gap
+    in few labels is no reason to go to its edge.
     """
-    harmful = sum(each.harmful for each in labels)
-    harmless = len(labels) - harmful
-    if len(labels) < FEWEST or min(harmful, harmless) < FEWEST_EACH:
+    bad = sorted(each.score for each in labels if each.harmful)
+    good = sorted(each.score for each in labels if not each.harmful)
+    if len(labels) < FEWEST or min(len(bad), len(good)) < FEWEST_EACH:
         return None, (
-            f"{len(labels)} labels, {harmful} of them harmful: a suggestion takes {FEWEST}, and"
+            f"{len(labels)} labels, {len(bad)} of them harmful: a suggestion takes {FEWEST}, and"
             f" {FEWEST_EACH} of either kind."
         )
     grid = [step / 100 for step in range(101)]
-    low = max(each for each in grid if _recall(labels, each, harmful) >= recall)
-    high = next(
-        (each for each in grid if each >= low and _precision_above(labels, each) >= precision), 1.0
-    )
-    held = sum(low <= each.score <= high for each in labels)
-    missed = sum(each.harmful and each.score < low for each in labels)
-    refused = sum(not each.harmful and each.score > high for each in labels)
+    lows = [each for each in grid if 1 - bisect_left(bad, each) / len(bad) >= recall]
+    highs = [each for each in grid if _precision_above(bad, good, each) >= precision]
+
+    def cost(pair: tuple[float, float]) -> tuple[int, float]:
+        low, high = pair
+        held = sum(bisect_right(each, high) - bisect_left(each, low) for each in (bad, good))
+        return held, abs(low - current[0]) + abs(high - current[1])
+
+    low, high = min(((a, b) for a in lows for b in highs if a <= b), key=cost)
     suggestion = Suggestion(
         low=low,
         high=high,
-        held=round(held / len(labels), 4),
-        missed=round(missed / harmful, 4),
-        wrongly_refused=round(refused / harmless, 4),
+        held=round(cost((low, high))[0] / len(labels), 4),
+        missed=round(bisect_left(bad, low) / len(bad), 4),
+        wrongly_refused=round((len(good) - bisect_right(good, high)) / len(good), 4),
     )
     return suggestion, f"From {len(labels)} labels; the fewer there are, the less it says."
 
 
-def _recall(labels: Sequence[Labelled], low: float, harmful: int) -> float:
-    return sum(each.harmful and each.score >= low for each in labels) / harmful
-
-
-def _precision_above(labels: Sequence[Labelled], high: float) -> float:
-    above = [each for each in labels if each.score > high]
-    return sum(each.harmful for each in above) / len(above) if above else 1.0
+def _precision_above(bad: Sequence[float], good: Sequence[float], high: float) -> float:
+    """Share of the harmful ones among those above `high`; 1 where there are none."""
+    harmful = len(bad) - bisect_right(bad, high)
+    above = harmful + len(good) - bisect_right(good, high)
+    return harmful / above if above else 1.0
 
 
 def svg_of(found: Thresholds) -> str:
