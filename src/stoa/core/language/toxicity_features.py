@@ -14,6 +14,8 @@ from stoa.core.language.toxicity_hits import Hit, hits_of
 from stoa.core.language.toxicity_lexicon import lexicon
 from stoa.core.language.toxicity_text import Token, tokens_of
 
+_FEWEST_LETTERS = 20
+"""From which on capitals are shouting."""
 _AIMED = ("insult", "contempt", "beastly", "charge", "profanity", "sexual")
 NAMES = (
     "threat", "wish", "slur", "dismissal",
@@ -62,7 +64,7 @@ def _counts(row: np.ndarray, tokens: Sequence[Token], hits: Sequence[Hit]) -> No
 def _manner(row: np.ndarray, text: str, tokens: Sequence[Token]) -> None:
     head = text[:2000]
     letters = sum(each.isalpha() for each in head)
-    if letters >= 10:
+    if letters >= _FEWEST_LETTERS:
         capitals = sum(each.isupper() for each in head) / letters
         row[_PLACE["shouting"]] = min(1.0, max(0.0, (capitals - 0.15) / 0.5))
     row[_PLACE["exclaiming"]] = min(1.0, text.count("!") / 4)
