@@ -65,7 +65,7 @@ async def test_a_reply_is_made_of_phrases_and_words_of_the_review(desk: Desk) ->
     await desk.channel(**LETS_PASS, signature="The shop")
     review = await desk.submit(author="Ida", product="Copper kettle", rating=5)
     assert review.reply_by == "offline"
-    assert review.reply.startswith("Hello Ida, thank you very much for your kind review of")
+    assert review.reply.startswith("Hello Ida, thank you very much for this kind review of")
     assert "“Copper kettle”" in review.reply
     assert "the delivery" in review.reply
     assert review.reply.endswith("\n\nThe shop")

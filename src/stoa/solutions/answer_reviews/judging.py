@@ -23,6 +23,10 @@ _PIECE = 4_000
 _OVERLAP = 200
 _AT_ONCE = 4
 _MOST_SPANS = 40
+_INLINE = re.compile(
+    r"</?(?:a|abbr|b|bdi|em|font|i|mark|s|small|span|strong|sub|sup|u|wbr)\b[^<>]{0,2000}>",
+    re.IGNORECASE,
+)
 _TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,2000}>")
 _ORDERS = re.compile(
     r"ignore (?:all |any |the |your |previous |prior |above |preceding )+(?:instructions?|prompts?|rules?)"
@@ -99,7 +103,7 @@ def plain_text(text: str) -> str:
     """A text as a browser would show it: tags gone, entities read."""
     if "<" not in text and "&" not in text:
         return text
-    return " ".join(html.unescape(_TAG.sub(" ", text)).split())
+    return " ".join(html.unescape(_TAG.sub(" ", _INLINE.sub("", text))).split())
 
 
 def pieces(text: str) -> list[tuple[int, str]]:
