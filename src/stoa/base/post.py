@@ -19,6 +19,8 @@ from stoa.base.errors import ProviderError
 from stoa.base.fetch import check_place, pinned
 
 _HOSTS = 100
+_KEPT = 8
+"""Idle connections of one host."""
 _READ = 2**16
 _READ_SECONDS = 1.0
 
@@ -90,7 +92,7 @@ class Poster:
                 verify=self._tls,
                 trust_env=False,
                 timeout=httpx.Timeout(self._seconds),
-                limits=httpx.Limits(keepalive_expiry=30),
+                limits=httpx.Limits(max_keepalive_connections=_KEPT, keepalive_expiry=30),
             )
         self._clients[host] = client
         return client
