@@ -1,7 +1,9 @@
 """The local toxicity scorer: hard civil cases stay low, disguised abuse is seen, anything at all is survived."""
 
+import base64
 import csv
 import hashlib
+import json
 import tomllib
 from pathlib import Path
 
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 
 from stoa.core.language.classify import Classifier, Judge
 from stoa.core.language.toxicity import LocalToxicity, judge_toxicity
+from stoa.core.language.toxicity_model import WEIGHTS_FILE
 from stoa.core.language.toxicity_text import LONGEST
-from stoa.core.language.toxicity_train import calibrate, examples
+from stoa.core.language.toxicity_train import calibrate, examples, train
 from tests.core.language.scoring import auc, calibration_error
 
 CASES = tomllib.loads(Path(__file__).with_name("toxicity_cases.toml").read_text(encoding="utf-8"))
@@ -160,6 +163,21 @@ def test_the_grammar_makes_the_same_sentences_again() -> None:
     assert {each.toxic for each in made} == {True, False}
     assert not any("{" in each.text for each in made)
     assert made != examples(per_line=1, seed=7)
+
+
+@pytest.mark.slow
+def test_the_weights_that_ship_are_those_that_the_command_makes() -> None:
+    made = train(examples())
+    ships = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
+    assert made["features"] == pytest.approx(ships["features"], abs=0.02)
+    assert made["offset"] == pytest.approx(ships["offset"], abs=0.02)
+    assert made["examples"] == ships["examples"]
+    assert made["letters"]["scale"] == pytest.approx(ships["letters"]["scale"], rel=0.02)
+    one, other = (
+        np.frombuffer(base64.b64decode(each["letters"]["values"]), np.int8).astype(int)
+        for each in (made, ships)
+    )
+    assert np.abs(one - other).max() <= 2
 
 
 def test_platt_finds_the_curve_that_made_the_labels() -> None:
