@@ -216,6 +216,22 @@ async def test_one_letter_a_person_and_question_and_a_reminder(
     assert again.standing is Standing.CONTRADICTED
 
 
+async def test_a_sender_killed_before_it_noted_the_sending_sends_the_same_letter_again(
+    flows: Flows, people: People, server: MailServer, database: Database
+) -> None:
+    await asked(flows, people.alice, to="user_rex")
+    await letter_to(server, "rex")
+    await until(lambda: states(database)["user_rex"] == LetterState.SENT)
+    as_if_killed = sa.update(LetterRow).values(state=LetterState.WAITING, next_at=now())
+    await asyncio.to_thread(
+        database.write_now, lambda s: s.execute(as_if_killed), workspace=EVERY_WORKSPACE
+    )
+    await until(lambda: len(server.to("rex@example.org")) == 2)
+    first, second = server.to("rex@example.org")
+    assert first["Message-ID"] == second["Message-ID"]
+    assert links(first) == links(second)
+
+
 async def test_who_wants_none_gets_none_and_finds_it_in_the_inbox(
     flows: Flows, people: People, server: MailServer, database: Database, bob: Caller
 ) -> None:

@@ -273,6 +273,28 @@ async def test_cancelling_withdraws_with_its_event(
     assert [kind for kind, _ in heard.events] == ["asked", "withdrawn"]
     with pytest.raises(Conflict, match="cancelled"):
         await flows.approvals.reassign(people.alice, question.id, "user_ed")
+    await flows.resume(people.alice, question.run_id)
+    while not await flows.approvals.list(people.rex):  # noqa: ASYNC110 - it looks at a database
+        await asyncio.sleep(0.02)
+    assert [kind for kind, _ in heard.events] == ["asked", "withdrawn", "asked"]
+    await flows.approvals.decide(people.rex, question.id, Ballot("approve"))
+    assert (await flows.wait(people.alice, question.run_id)).state is RunState.DONE
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_the_clock_looks_by_index_however_many_wait(flows: Flows, database: Database) -> None:
+    plans: list[str] = []
+
+    def explain(_c: Any, cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        if "FROM approval" in statement and "due_at" in statement:
+            explained = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.extend(str(row) for row in explained)
+
+    sa.event.listen(database.engine, "before_cursor_execute", explain)
+    await asyncio.to_thread(flows.approvals.tick)
+    sa.event.remove(database.engine, "before_cursor_execute", explain)
+    assert plans
+    assert all("ix_approval_state_due_at (state=? AND due_at<?)" in each for each in plans)
 
 
 async def test_a_question_that_contradicts_itself_is_a_bug(flows: Flows, people: People) -> None:

@@ -62,6 +62,7 @@ async def show(visit: Visit) -> None:
             dialog_with("Keys", lambda _: _help()),
             kind="plain",
             symbol="keyboard",
+            css="by-keys",
             test="keys",
         )
     await inbox.undelivered()

@@ -19,7 +19,15 @@ from stoa.core.flows.tables import ApprovalRow, Run
 
 SOURCE = "/stoa/approvals"
 _LETTERS = {"asked": "asked", "reassigned": "asked", "escalated": "asked", "reminded": "reminder"}
-_EVENTS = {"asked", "reassigned", "escalated", "expired", "decided", "withdrawn"}
+_EVENTS = {
+    "asked": "asked",
+    "asked_again": "asked",
+    "reassigned": "reassigned",
+    "escalated": "escalated",
+    "expired": "expired",
+    "decided": "decided",
+    "withdrawn": "withdrawn",
+}
 
 
 class Outbox(Protocol):
@@ -65,7 +73,7 @@ class Announcements:
             self.events.add(
                 session,
                 workspace=row.workspace_id,
-                type=f"stoa.approval.{action}",
+                type=f"stoa.approval.{_EVENTS[action]}",
                 source=SOURCE,
                 subject=row.id,
                 data=_data_of(row, run, who, details),
