@@ -135,6 +135,16 @@ def test_a_huge_text_is_read_to_its_limit_and_says_so() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "unit",
+    ["a", "a!", "<a", "i ", "f*", "f**k ", "é", "#Aa", "you are ", "w.", "http://", "'", "🖕"],
+)
+def test_no_text_takes_forever(unit: str) -> None:
+    """Each of these took seconds or minutes before words and spans had a limit."""
+    judged = judge_toxicity(unit * (LONGEST // len(unit)))
+    assert len(judged.spans) <= 100
+
+
 async def test_it_is_a_classifier() -> None:
     local = LocalToxicity()
     seam: Classifier = local

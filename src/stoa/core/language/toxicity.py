@@ -32,6 +32,10 @@ _PRIOR = {
 _OFFSET = -2.6
 
 
+_MOST_SPANS = 100
+"""Nobody reads more, and a text may be nothing but abuse."""
+
+
 class LocalToxicity:
     """The classifier. Holds nothing; share it."""
 
@@ -63,10 +67,12 @@ def judge_toxicity(text: str) -> Judgement:
 
 
 def _spans(tokens: Sequence[Token], hits: Sequence[Hit]) -> tuple[Span, ...]:
-    """The strongest hit of each place, in the order of the text, without overlaps."""
+    """The strongest hit of each place, at most a hundred, in the order of the text, without overlaps."""
     taken: list[Span] = []
     for hit in sorted(hits, key=lambda each: (-each.weight, each.first)):
         start, end = tokens[hit.first].start, tokens[hit.last].end
         if all(end <= each.start or start >= each.end for each in taken):
             taken.append(Span(start=start, end=end, kind=hit.kind, weight=round(hit.weight, 3)))
+        if len(taken) == _MOST_SPANS:
+            break
     return tuple(sorted(taken, key=lambda each: each.start))

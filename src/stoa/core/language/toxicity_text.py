@@ -13,11 +13,12 @@ from functools import lru_cache
 
 LONGEST = 100_000
 """Characters that are read; what comes after is not looked at, and the judgement says so."""
-_CHUNK = re.compile(r"\S+")
 _PLAIN = re.compile(r"[A-Za-z]+\Z")
+_LONGEST_WORD = 60
+"""Characters of a word that are looked at: longer ones are no words."""
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{0,500}>")
-_PIECE = re.compile(r"[^\W_](?:[^\s,;:?\"“”«»()\[\]{}<>/…—–|~=\\]*[^\W_$@*#€])?")
+_PIECE = re.compile(r"[^\W_](?:[^\s,;:?\"“”«»()\[\]{}<>/…—–|~=\\]*(?:[^\W_]|[$*#€]))?")
 _SPACED = re.compile(r"(?<!\w)[^\W\d_]([\s.\-_*])(?:[^\W\d_]\1)+[^\W\d_](?!\w)")
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _ELISION = re.compile(r"(?:qu|[ldjtscmn])['’](?=\w)", re.IGNORECASE)
@@ -62,7 +63,7 @@ def _tokens(text: str) -> Iterator[Token]:
     spaced = {found.start(): found for found in _SPACED.finditer(text)}
     skip_to = 0
     for found in _PIECE.finditer(text):
-        start, end = found.span()
+        start = found.start()
         if start < skip_to:
             continue
         if start in spaced:
@@ -71,16 +72,19 @@ def _tokens(text: str) -> Iterator[Token]:
             word = "".join(each for each in joined.group() if each.isalpha())
             yield Token(fold(word), start, joined.end(), word.isupper(), disguised=True)
             continue
-        yield from _parts(found.group(), start, end, start > 0 and text[start - 1] == "#")
+        piece = found.group()
+        if text[start - 1 : start] == "*":  # **bold**, not a word with its end hidden
+            piece = piece.rstrip("*")
+        yield from _parts(piece, start, start + len(piece), text[start - 1 : start] == "#")
 
 
 def _parts(piece: str, start: int, end: int, is_tag: bool) -> Iterator[Token]:
     if _PLAIN.match(piece):
         if is_tag and not (piece.islower() or piece.isupper()):
             for part in _CAMEL.finditer(piece):
-                yield Token(part.group().lower(), start + part.start(), start + part.end())
+                yield Token(fold(part.group()), start + part.start(), start + part.end())
             return
-        yield Token(piece.lower(), start, end, len(piece) > 2 and piece.isupper())
+        yield Token(piece.lower()[:_LONGEST_WORD], start, end, len(piece) > 2 and piece.isupper())
         return
     while elided := _ELISION.match(piece):
         if piece.lower().startswith(("i'", "i’")):
@@ -104,9 +108,14 @@ def _hyphened(piece: str, start: int) -> Iterator[Token]:
         at += len(part) + 1
 
 
-@lru_cache(maxsize=50_000)
 def fold(word: str) -> str:
-    """Lower case, without accents, confusable letters and invisible characters."""
+    """Lower case, without accents, confusable letters and invisible characters; the beginning of what
+    is too long for a word."""
+    return _folded(word[:_LONGEST_WORD])
+
+
+@lru_cache(maxsize=50_000)
+def _folded(word: str) -> str:
     low = word.casefold()
     if not low.isascii():
         low = unicodedata.normalize("NFKD", low.translate(_CONFUSABLE))
