@@ -34,6 +34,7 @@ In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out", bound=BaseModel)
 S = TypeVar("S")
 T = TypeVar("T")
+_Model = type[BaseModel]
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -278,7 +279,7 @@ class EventType:
 
     type: str
     """Dotted or in capitals, such as `stoa.approval.decided`."""
-    data: type[BaseModel]
+    data: _Model
     """What the event's data look like; its JSON schema is shown to consumers."""
     description: str
 

@@ -106,6 +106,12 @@ def test_an_event_starts_one_run_and_its_result_is_an_event(
         receiver.wait(1)
         runs = [each for each in client.get("/api/runs").json() if each["operation"] == "unpack"]
         assert [each["started_by"] for each in runs] == ["stoa"]
+        came = next(e for e in client.get("/api/events").json() if e["event"]["id"] == "p1")
+        again = {"subscription": "parcels.unpack", "events": [came["id"]]}
+        assert client.post("/api/events/replay", json=again).json() == {"deliveries": 1}
+        until(lambda: client.get(f"/api/events/{came['id']}").json()["delivered"])
+        after = [each for each in client.get("/api/runs").json() if each["operation"] == "unpack"]
+        assert after == runs, "handed over twice, an event still starts one run"
     (message,) = receiver.received
     assert message.event["data"] == {"label": "blue", "by": "Stoa"}
     check_signature(secret, message.headers, message.body, at=time.time())
@@ -321,7 +327,7 @@ PATHS = (
 @pytest.mark.parametrize(("who", "status"), [(None, 401), ("member", 403), ("narrow", 403)])
 def test_who_may_not(site: LiveSite, method: str, path: str, who: str | None, status: int) -> None:
     with site.client(who) as client:
-        body = {} if method == "POST" else None
+        body: dict[str, Any] | None = {} if method == "POST" else None
         assert client.request(method, path, json=body).status_code == status
         assert send(client, cloud_event("no")).status_code == status
 

@@ -48,7 +48,10 @@ def consumer(folder: Path, secret: str, port: int) -> Iterator["subprocess.Popen
 
 async def delivered(events: Events, caller: Caller, event_id: str) -> None:
     """Until the consumer has taken it."""
-    while not await events.log.deliveries(caller, event_id=event_id, state=DeliveryState.DELIVERED):
+    while True:
+        found = await events.log.deliveries(caller, event_id=event_id)
+        if [each.state for each in found] == [DeliveryState.DELIVERED]:
+            return
         await asyncio.sleep(0.02)
 
 

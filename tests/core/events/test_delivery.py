@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from stoa.base.errors import InvalidInput, NotFound, NotSignedIn
 from stoa.base.identity.caller import Caller
+from stoa.core.events.event import CloudEvent
 from stoa.core.events.events import Events
 from stoa.core.events.pace import Pace
 from stoa.core.events.signing import check_signature
@@ -88,6 +90,28 @@ async def test_another_process_finds_it_by_looking(
     await worker.launch()
     await publish(publisher)
     await receiver.until(1)
+
+
+async def test_a_process_that_does_not_work_numbers_and_leaves_the_sending(
+    build: Build, alice: Caller, receiver: Receiver
+) -> None:
+    server = build()
+    await server.subscriptions.add(alice, url=f"{receiver.url}/ok")
+    await server.launch(works=False)
+    following = server.follow(alice, after=0)
+    sent = await publish(server)
+    assert [event.id async for _, event in _first(following)] == [sent]
+    assert not receiver.received
+    await build().launch()
+    await receiver.until(1)
+
+
+async def _first(
+    following: AsyncIterator[tuple[int, CloudEvent]],
+) -> AsyncIterator[tuple[int, CloudEvent]]:
+    async for each in following:
+        yield each
+        return
 
 
 async def test_a_failed_attempt_is_made_again_with_the_same_id(

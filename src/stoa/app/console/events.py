@@ -3,7 +3,7 @@
 One page for all solutions; it knows none by name.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from nicegui import ui
 
@@ -64,7 +64,7 @@ async def show(visit: Visit) -> None:
     ui.timer(_LOOK_EVERY, log.look)
 
 
-async def _drawn(draw: dict[str, Callable[[], Awaitable[None]]], name: str) -> None:
+async def _drawn(draw: Mapping[str, Callable[[], Awaitable[None]]], name: str) -> None:
     """As of now, whenever a tab is opened."""
     if name in draw:
         await draw[name]()

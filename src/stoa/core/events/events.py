@@ -249,7 +249,7 @@ class Events:
         if session.info.get("wakes_events"):
             return
         session.info["wakes_events"] = True
-        sa.event.listen(session, "after_commit", lambda _session: self.wake(), once=True)
+        sa.event.listen(session, "after_commit", lambda _session: self.wake())
 
     async def _prune_now_and_then(self) -> None:
         while True:

@@ -114,10 +114,7 @@ def number(session: Session, workspace: str, limit: int) -> Sequence[EventRow]:
 
     It holds the workspace's row until the transaction ends, so processes take turns.
     """
-    insert_once(session, EventLogRow, {"id": new_id("log"), "workspace_id": workspace, "last": 0})
-    log = session.scalars(
-        sa.select(EventLogRow).where(EventLogRow.workspace_id == workspace).with_for_update()
-    ).one()
+    log = _log_of(session, workspace)
     query = (
         sa.select(EventRow)
         .where(EventRow.workspace_id == workspace, EventRow.number.is_(None))
@@ -130,6 +127,17 @@ def number(session: Session, workspace: str, limit: int) -> Sequence[EventRow]:
         row.number = log.last
     session.flush()
     return rows
+
+
+def _log_of(session: Session, workspace: str) -> EventLogRow:
+    """The workspace's row, held; made where this is its first event."""
+    query = sa.select(EventLogRow).where(EventLogRow.workspace_id == workspace).with_for_update()
+    found = session.scalars(query).one_or_none()
+    if found is None:
+        first = {"id": new_id("log"), "workspace_id": workspace, "last": 0}
+        insert_once(session, EventLogRow, first)
+        found = session.scalars(query).one()
+    return found
 
 
 def _moment() -> int:
