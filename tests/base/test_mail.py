@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from stoa.base.errors import ProviderError, SetupError
 from stoa.base.mail import Mail, Message
+from tests.mail_server import part
 
 MESSAGE = Message(
     to="ada@example.org",
@@ -129,9 +131,9 @@ def test_a_message_arrives_whole_and_its_headers_stay_its_own(server: Server, ke
     assert len(letter["Subject"]) == 150
     assert letter["Message-ID"] == "<letter_1@example.org>"
     assert letter["Auto-Submitted"] == "auto-generated"
-    text = letter.get_body(("plain",)).get_content()  # type: ignore[attr-defined]
-    assert text.replace("\r\n", "\n") == MESSAGE.text
-    assert letter.get_body(("html",)).get_content().strip() == MESSAGE.html  # type: ignore[attr-defined]
+    assert isinstance(letter, EmailMessage)
+    assert part(letter, "plain").replace("\r\n", "\n") == MESSAGE.text
+    assert part(letter, "html").strip() == MESSAGE.html
 
 
 def test_starttls_and_a_password(

@@ -281,6 +281,19 @@ async def test_cancelling_withdraws_with_its_event(
     assert (await flows.wait(people.alice, question.run_id)).state is RunState.DONE
 
 
+async def test_what_no_database_keeps_is_refused_and_decides_nothing(
+    flows: Flows, people: People
+) -> None:
+    question = await asked(flows, people.alice, to="role:reviewer", editable_text="Dear all")
+    for text, reason in (("a\0b", ""), ("\ud800", ""), (None, "a\0b"), (None, "x" * 2_001)):
+        with pytest.raises(InvalidInput):
+            await flows.approvals.decide(people.rex, question.id, Ballot("approve", text, reason))
+        if reason:
+            with pytest.raises(InvalidInput):
+                await flows.approvals.reassign(people.rex, question.id, "user_ed", reason)
+    assert (await flows.approvals.show(people.rex, question.id)).state is ApprovalState.OPEN
+
+
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_the_clock_looks_by_index_however_many_wait(flows: Flows, database: Database) -> None:
     plans: list[str] = []

@@ -195,8 +195,8 @@ def test_any_sequence_ends_in_one_decision_at_most(
     database: Database,
     people: People,
     said: Announcements,
-    more: dict,
-    steps: list,
+    more: dict[str, Any],
+    steps: list[tuple[Any, ...]],
 ) -> None:
     def work(session: Session) -> None:
         world = World(session, people, said, more)

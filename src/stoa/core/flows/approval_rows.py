@@ -10,6 +10,7 @@ nothing is decided: the question moves on to whom it escalates to, if to anybody
 come until one choice has enough; at the deadline it expires like any other.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +34,9 @@ from stoa.core.flows.questions import (
 )
 from stoa.core.flows.run import ENDED, RunState
 from stoa.core.flows.tables import ApprovalRow, Run, VoteRow
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What no database keeps: NUL, and halves of surrogate pairs."""
 
 
 @dataclass(frozen=True)
@@ -259,8 +263,7 @@ def reassign(
         raise _not_asked(row)
     if row.state != ApprovalState.OPEN:
         raise too_late(row)
-    if len(note) > NOTE_LIMIT:
-        raise InvalidInput("The note is too long.", hint=f"At most {NOTE_LIMIT} characters.")
+    _check_note("note", note)
     role, user = _role_and_user(to)
     if user is not None:
         _check_member(session, row, user)
@@ -366,13 +369,19 @@ def _check(row: ApprovalRow, ballot: Ballot, votes: list[VoteRow]) -> str | None
         raise InvalidInput("There is no text to edit.", hint="Send the choice alone.")
     if ballot.text is not None and len(ballot.text) > TEXT_LIMIT:
         raise InvalidInput("The text is too long.", hint=f"At most {TEXT_LIMIT} characters.")
-    if len(ballot.reason) > NOTE_LIMIT:
-        raise InvalidInput("The reason is too long.", hint=f"At most {NOTE_LIMIT} characters.")
+    _check_note("reason", ballot.reason)
+    if ballot.text is not None and _UNSTORABLE.search(ballot.text):
+        raise InvalidInput("The text holds a character that can't be stored.", hint="Retype it.")
     if ballot.text is not None:
         return ballot.text
     if row.state == ApprovalState.DECIDED:
         return row.text
     return votes[-1].text if votes else row.editable_text
+
+
+def _check_note(name: str, note: str) -> None:
+    if len(note) > NOTE_LIMIT or _UNSTORABLE.search(note):
+        raise InvalidInput(f"The {name} can't be kept.", hint=f"At most {NOTE_LIMIT} characters.")
 
 
 def _check_member(session: Session, row: ApprovalRow, user_id: str) -> None:
