@@ -17,14 +17,19 @@ from typing import Any
 import sqlalchemy as sa
 from tests.postgres import running_server
 
+from benchmarks.results import record
 from stoa.base.database import EVERY_WORKSPACE, Database, now
 from stoa.base.identity.caller import Caller, Role
 from stoa.base.identity.tables import Workspace
 from stoa.base.settings import Settings
+from stoa.core.flows.approval_rows import Ballot
 from stoa.core.flows.flows import Flows, RunState, RunView
+from stoa.wiring import migration_folders, solutions
 
 CALLER = Caller("bench", "user_bench", Role.OWNER, "Bench")
 RUNS, STEPS, SINGLE, DECISIONS, COMMITS = 40, 10, 60, 40, 400
+LIMIT_MS = 200.0
+"""From a decision to the resumed step, at the median."""
 PROBE = sa.Table(
     "probe", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), sa.Column("at", sa.Float)
 )
@@ -43,7 +48,8 @@ async def main() -> None:
 async def measure(name: str, url: str, home: Path) -> None:
     """All figures on one database."""
     database = Database(url)
-    database.migrate([])
+    solutions()
+    database.migrate(migration_folders())
     database.write_now(
         lambda s: s.add(Workspace(id="bench", name="Bench", created_at=now())),
         workspace=EVERY_WORKSPACE,
@@ -55,12 +61,14 @@ async def measure(name: str, url: str, home: Path) -> None:
         decide = await decide_to_resumed(flows)
     database.close()
     peer = f"{name}, bare commits"
-    show(f"flows {name}: recorded steps", steps, "steps/s", peer, commits)
-    show(f"flows {name}: runs of {STEPS} steps", runs, "runs/s", peer, commits)
+    record(f"flows {name}: recorded steps a second", steps, "", peer, commits)
+    record(f"flows {name}: runs of {STEPS} steps a second", runs, "", peer, commits)
     for what, times in (("start to result", start), ("decision to resumed step", decide)):
         cuts = quantiles(times, n=100)
-        show(f"flows {name}: {what} p50", 1000 * cuts[49], "ms", peer, 1000 / commits)
-        show(f"flows {name}: {what} p99", 1000 * cuts[98], "ms", peer, 1000 / commits)
+        record(f"flows {name}: {what} p50", 1000 * cuts[49], "ms", peer, 1000 / commits)
+        record(f"flows {name}: {what} p99", 1000 * cuts[98], "ms", peer, 1000 / commits)
+    resumed = 1000 * quantiles(decide, n=100)[49]
+    record(f"flows {name}: decision → resumed p50", resumed, "ms", "limit", LIMIT_MS)
 
 
 def commit_rate(database: Database) -> float:
@@ -138,16 +146,11 @@ async def decide_to_resumed(flows: Flows) -> list[float]:
             if event.data.get("state") == RunState.WAITING:
                 break
         decided = time.time()
-        await flows.approvals.decide(CALLER, event.data["approval"], "yes")
+        await flows.approvals.decide(CALLER, event.data["approval"], Ballot("yes"))
         view = await flows.wait(CALLER, run_id)
         assert view.result is not None
         times.append(view.result["at"] - decided)
     return times
-
-
-def show(figure: str, value: float, unit: str, peer: str, peer_value: float) -> None:
-    """One line."""
-    print(f"{figure:<52} {value:9.1f} {unit:<8} {peer}: {peer_value:.1f}")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ that declaration alone REST, CLI, MCP and the console offer the solution; none o
 import inspect
 import re
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar, Unpack
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
@@ -23,14 +23,18 @@ from stoa.base.identity.audit import AuditLog
 from stoa.base.identity.caller import EVERYONE, Caller, Role
 from stoa.base.objects import Objects
 from stoa.base.settings import Settings
+from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
+from stoa.core.flows.questions import Asking, Decision
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
 from stoa.core.models.prompts import Prompt, Reply
 
 In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out", bound=BaseModel)
+S = TypeVar("S")
 T = TypeVar("T")
+_Model = type[BaseModel]
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -91,6 +95,7 @@ class Platform:
     accounts: Accounts
     audit: AuditLog
     models: Models
+    events: Events
     flows: Flows
     knowledge: Knowledge
 
@@ -127,6 +132,20 @@ class Call(Protocol):
         result are JSON-able (pydantic models, dataclasses of plain values, str, int, list …)."""
         ...
 
+    async def map(
+        self, work: Callable[[S], Awaitable[T]], items: Iterable[S], *, at_once: int = 8
+    ) -> list[T]:
+        """`work` for each item, at most `at_once` at a time; the results in the order of `items`.
+
+        `work` may itself take steps, ask prompts and people; after a crash each item goes on where it
+        was. The first error ends the others and is raised.
+        """
+        ...
+
+    async def parallel(self, *works: Callable[[], Awaitable[Any]]) -> list[Any]:
+        """All `works` side by side; their results in order. Otherwise as `map`."""
+        ...
+
     async def progress(self, message: str, done: int = 0, total: int = 0) -> None:
         """Tell the people who wait: shown on the run page, the CLI bar and the event stream."""
         ...
@@ -141,6 +160,19 @@ class Call(Protocol):
 
     async def call(self, operation: str, request: BaseModel) -> Any:
         """Call another operation of the same solution as the same caller."""
+        ...
+
+    async def ask_person(
+        self, question: str, *, choices: Sequence[str], **more: Unpack[Asking]
+    ) -> Decision:
+        """In a durable run, between steps: wait for a person to choose, for weeks if need be.
+
+        `more` says whom to ask, what to show, how many must agree and until when (see `Asking`).
+        Waiting holds no thread; the decision survives every crash.
+
+        Raises:
+            InvalidInput: the operation was called without a run, which could not wait.
+        """
         ...
 
 
@@ -247,6 +279,17 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class EventType:
+    """A kind of event that a solution publishes: others subscribe to it by `type`."""
+
+    type: str
+    """Dotted or in capitals, such as `stoa.approval.decided`."""
+    data: _Model
+    """What the event's data look like; its JSON schema is shown to consumers."""
+    description: str
+
+
+@dataclass(frozen=True)
 class Route:
     """A plain HTTP GET a solution needs beside its operations, such as a page picture.
 
@@ -270,6 +313,11 @@ class Solution:
     prompts: tuple[Prompt[Any, Any], ...] = ()
     routes: tuple[Route, ...] = ()
     schedules: tuple[Schedule, ...] = ()
+    events: tuple[EventType, ...] = ()
+    """What it publishes, through `platform.events.add` or `publish`."""
+    reacts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Event type (`*` stands for any characters) → durable operation. Each event starts one run of
+    it, with the event's data as the request, as Stoa itself."""
     page: Callable[[PageContext], Awaitable[None]] | None = None
     sample: Callable[[Call], Awaitable[None]] | None = None
     """Fills a fresh sample workspace with the folder's `sample/`; idempotent."""
@@ -282,6 +330,9 @@ class Solution:
         by_name = {operation.name: operation for operation in self.operations}
         if len(by_name) != len(self.operations):
             raise TypeError(f"solution {self.name}: two operations of one name")
+        for name in self.reacts.values():
+            if name not in by_name or not by_name[name].durable:
+                raise TypeError(f"solution {self.name}: reacts with {name}, no durable operation")
         object.__setattr__(self, "_by_name", by_name)
 
     def operation(self, name: str) -> Operation | None:

@@ -5,22 +5,27 @@ and either runs the handler at once or starts a durable run. So a check that sta
 every face. It knows no solution by name and no face.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeVar, Unpack
 
 from pydantic import BaseModel, ValidationError
 
 from stoa.base.errors import Forbidden, InvalidInput, NotFound
 from stoa.base.identity.caller import OWNERS, Caller
+from stoa.base.identity.people import stoa_itself
 from stoa.base.telemetry import span
 from stoa.contract import Operation, Platform, Solution
+from stoa.core.events.event import CloudEvent, matches
 from stoa.core.flows.flows import RunView
+from stoa.core.flows.questions import Asking, Decision
 from stoa.core.flows.records import name_of
 from stoa.core.models.prompts import Prompt, Reply
 
 In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out", bound=BaseModel)
+S = TypeVar("S")
 T = TypeVar("T")
 OnEvent = Callable[[BaseModel], Awaitable[None]]
 OnProgress = Callable[[str, int, int], Awaitable[None]]
@@ -31,6 +36,18 @@ class RunStarted(BaseModel):
     """What a durable operation answers at once."""
 
     run_id: str
+
+
+class PublishedType(BaseModel):
+    """A type of event that a solution publishes, as consumers are shown it."""
+
+    type: str
+    solution: str
+    description: str
+    data_schema: dict[str, Any]
+    """JSON schema of the event's data."""
+    reactions: list[str]
+    """Operations of this house that a run is started of for each such event."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,15 @@ class _Call:
             return await work(*arguments)
         return await self.platform.flows.step(name_of(work), work, *arguments)
 
+    async def map(
+        self, work: Callable[[S], Awaitable[T]], items: Iterable[S], *, at_once: int = 8
+    ) -> list[T]:
+        works = [partial(work, item) for item in items]
+        return await self.platform.flows.side_by_side(*works, at_once=at_once)
+
+    async def parallel(self, *works: Callable[[], Awaitable[Any]]) -> list[Any]:
+        return await self.platform.flows.side_by_side(*works, at_once=max(1, len(works)))
+
     async def progress(self, message: str, done: int = 0, total: int = 0) -> None:
         if self.run_id is not None:
             await self.platform.flows.progress(self.run_id, message, done, total)
@@ -77,6 +103,18 @@ class _Call:
     async def call(self, operation: str, request: BaseModel) -> Any:
         return await self.dispatcher.call(self.caller, self.solution.name, operation, request)
 
+    async def ask_person(
+        self, question: str, *, choices: Sequence[str], **more: Unpack[Asking]
+    ) -> Decision:
+        if self.run_id is None:
+            raise InvalidInput(
+                "This operation waits for a person, which takes a run.",
+                hint="Start it as a run instead of calling it.",
+            )
+        return await self.platform.flows.ask_person(
+            self.run_id, question=question, choices=choices, **more
+        )
+
 
 class Dispatcher:
     """Holds the platform and the solutions, and calls operations on them."""
@@ -85,6 +123,9 @@ class Dispatcher:
         self.platform = platform
         self.solutions = {solution.name: solution for solution in solutions}
         platform.flows.register(WORKFLOW, self._work)
+        for solution in self.solutions.values():
+            for operation in dict.fromkeys(solution.reacts.values()):
+                self._react(solution, operation)
 
     def find(self, solution: str, operation: str) -> tuple[Solution, Operation]:
         """Raises NotFound with the names there are."""
@@ -161,6 +202,34 @@ class Dispatcher:
         for solution in self.solutions.values():
             if solution.sample is not None:
                 await solution.sample(_Call(self, solution, caller))
+
+    def _react(self, solution: Solution, operation: str) -> None:
+        """Each event starts one run of the operation, however often it is handed over."""
+        name = f"{solution.name}.{operation}"
+        types = [type_ for type_, chosen in solution.reacts.items() if chosen == operation]
+
+        async def start(workspace: str, event: CloudEvent) -> None:
+            data = event.data if isinstance(event.data, dict) else {}
+            key = f"{name} {event.name}"
+            await self.start(stoa_itself(workspace), solution.name, operation, data, key=key)
+
+        self.platform.events.react(name, types, start)
+
+    def published_types(self) -> list[PublishedType]:
+        """The types of events that solutions declare, by name."""
+        reactions = self.platform.events.reactions
+        found = [
+            PublishedType(
+                type=each.type,
+                solution=solution.name,
+                description=each.description,
+                data_schema=each.data.model_json_schema(),
+                reactions=[name for name, types in reactions.items() if matches(types, each.type)],
+            )
+            for solution in self.solutions.values()
+            for each in solution.events
+        ]
+        return sorted(found, key=lambda each: each.type)
 
     def _prepare(
         self, caller: Caller, solution: str, operation: str, request: BaseModel | dict[str, Any]

@@ -14,12 +14,13 @@ from stoa.base.objects import Objects
 from stoa.base.secrets import load_secret, private_folder
 from stoa.base.settings import Settings
 from stoa.contract import Platform, Solution
+from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
 from stoa.dispatch import Dispatcher
 
-SOLUTIONS = ("ask_docs",)
+SOLUTIONS = ("ask_docs", "answer_reviews")
 
 
 def solutions() -> list[Solution]:
@@ -57,6 +58,7 @@ def build(settings: Settings) -> Dispatcher:
     )
     audit = AuditLog(database)
     models = Models(settings, database, audit)
+    events = Events(settings, database, audit, secret=secret)
     platform = Platform(
         settings=settings,
         database=database,
@@ -65,7 +67,8 @@ def build(settings: Settings) -> Dispatcher:
         accounts=Accounts(database, audit, secret=secret),
         audit=audit,
         models=models,
-        flows=Flows(settings, database),
+        events=events,
+        flows=Flows(settings, database, events=events),
         knowledge=Knowledge(settings, database, objects, models),
     )
     return Dispatcher(platform, declared)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from stoa.base.errors import Conflict, LimitReached
-from stoa.base.identity.caller import EDITORS, Caller
+from stoa.base.identity.caller import EDITORS, Caller, Role
 from stoa.contract import (
     Call,
     FileField,
@@ -22,6 +23,7 @@ from stoa.contract import (
     Schedule,
     Solution,
 )
+from stoa.core.flows.questions import Highlight
 
 
 class Manner(StrEnum):
@@ -160,12 +162,38 @@ async def break_down(call: Call, request: Nothing) -> Greeting:
 
 async def consult(call: Call, request: Greet) -> Greeting:
     """Ask a person before greeting."""
-    assert call.run_id is not None
-    decision = await call.platform.flows.ask_person(
-        call.run_id,
-        question=f"May {request.name} be greeted?",
+    decision = await call.ask_person(
+        f"May {request.name} be greeted?",
         choices=["yes", "no"],
         editable_text=f"Hello {request.name}",
+    )
+    return Greeting(text=f"{decision.choice}: {decision.text}")
+
+
+class Deliberate(Request):
+    """A reply to look at, by how many, of which role, and until when."""
+
+    review: str = "The kettle is great, but this idiot of a courier dropped it."
+    reply: str = "Thank you for writing. We are sorry about the courier."
+    people: int = Field(1, ge=1, le=5)
+    role: Role | None = None
+    hours: float = Field(48, gt=0)
+
+
+async def deliberate(call: Call, request: Deliberate) -> Greeting:
+    """Have a reply looked at before it is sent."""
+    rude = request.review.find("idiot")
+    marks = [Highlight(start=rude, end=rude + 5, note="rude, 0.55", field="review")]
+    decision = await call.ask_person(
+        "Is this reply fit to be sent?",
+        choices=["send", "send_later", "reject"],
+        to=request.role,
+        context={"review": request.review, "channel": "shop", "toxicity": 0.55},
+        editable_text=request.reply,
+        highlights=marks if rude >= 0 else [],
+        people=request.people,
+        deadline=timedelta(hours=request.hours),
+        default_choice="reject",
     )
     return Greeting(text=f"{decision.choice}: {decision.text}")
 
@@ -202,6 +230,7 @@ EXAMPLE = Solution(
         Operation(break_down),
         Operation(wait, streams=Piece),
         Operation(consult, durable=True),
+        Operation(deliberate, durable=True),
     ),
     routes=(Route("pictures/{number}", _picture),),
     schedules=(Schedule("nightly", "0 3 * * *", "count", Count(to=2)),),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from stoa.app.rest.application import create_app
 from stoa.base.identity.caller import Caller, Role
@@ -58,7 +59,7 @@ def live_site(settings: Settings, *, sample: bool = False, port: int = 0) -> Ite
 
 
 @contextmanager
-def served(app: FastAPI, port: int = 0) -> Iterator[str]:
+def served(app: ASGIApp, port: int = 0) -> Iterator[str]:
     """The address of a real server over an application, until the block ends."""
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, name="server")

@@ -6,6 +6,7 @@ Every face answers alike: the result as data, or the problem that it refused wit
 import asyncio
 import base64
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ Face = Callable[[Solution, Operation, dict[str, Any]], Answered]
 
 
 def rest(url: str, key: str) -> Face:
-    """Over HTTP; durable operations are followed to their end."""
+    """Over HTTP; durable operations are followed to their end, or until they wait for a person."""
 
     def call(solution: Solution, operation: Operation, request: dict[str, Any]) -> Answered:
         headers = {"Authorization": f"Bearer {key}"}
@@ -51,8 +52,12 @@ def rest(url: str, key: str) -> Face:
             answer = client.post(f"/api/{solution.name}/{operation.name}", json=body)
             if answer.status_code == 202:
                 where = answer.headers["location"]
-                client.get(f"{where}/events")
                 run = client.get(where).json()
+                while run["state"] in {"queued", "running"}:
+                    time.sleep(0.02)
+                    run = client.get(where).json()
+                if run["state"] == "waiting":
+                    return Answered(code="waiting")
                 if run["state"] != "done":
                     return Answered(code=run["error"]["code"])
                 return Answered(result=run["result"])

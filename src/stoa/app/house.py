@@ -30,6 +30,8 @@ async def at_work(dispatcher: Dispatcher, *, works: bool = True) -> AsyncIterato
         stack.push_async_callback(platform.knowledge.close)
         await platform.flows.launch(works=works)
         stack.push_async_callback(platform.flows.close)
+        await platform.events.launch(works=works)
+        stack.push_async_callback(platform.events.close)
         yield
 
 

@@ -14,6 +14,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from stoa.app.house import at_work
 from stoa.app.rest.application import create_app
 from stoa.app.rest.parts import Parts
 from stoa.base import telemetry
@@ -97,12 +98,9 @@ async def _work(dispatcher: Dispatcher) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await dispatcher.platform.flows.launch()
-    print("Stoa works on runs.", file=sys.stderr, flush=True)
-    try:
+    async with at_work(dispatcher):
+        print("Stoa works on runs.", file=sys.stderr, flush=True)
         await stop.wait()
-    finally:
-        await dispatcher.platform.flows.close()
 
 
 async def _greeting(dispatcher: Dispatcher, *, sample: bool) -> str:

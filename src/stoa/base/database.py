@@ -4,7 +4,7 @@
 
 The function runs in a worker thread with a session of its own, so blocking work never touches the
 event loop, and it may run again when the database asks for it (a lock, a deadlock, a lost
-connection): it must not do anything outside the session.
+connection): it must not do anything outside the session. A server that is restarted is waited for.
 
 Tenancy is kept here, not by memory. Rows of a class that inherits `WorkspaceRow` are filtered to
 the given workspace in every SELECT, UPDATE and DELETE, and refused on insert when they carry another;
@@ -52,7 +52,11 @@ _POOL = 16
 _ATTEMPTS = 5
 _ANALYSED_ROWS = 1000
 _MIGRATION_LOCK = 0x57_0A  # any constant: two processes that start at once migrate one by one
-_TRANSIENT_SQLSTATES = {"40001", "40P01", "55P03", "57P01", "57P03", "08006", "08003"}
+_PATIENCE = 30.0
+"""Seconds to wait for a server that has answered before and is gone, as in a restart."""
+_PAUSE = 0.1
+_LOST_SQLSTATES = {"57P01", "57P02", "57P03", "08000", "08001", "08003", "08004", "08006"}
+_TRANSIENT_SQLSTATES = {"40001", "40P01", "55P03"} | _LOST_SQLSTATES
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -169,6 +173,11 @@ class Database:
                 if attempt == _ATTEMPTS - 1 or not (
                     _is_transient(error) or (attempt == 0 and _is_duplicate(error))
                 ):
+                    if is_lost(error):
+                        raise SetupError(
+                            "The database does not answer.",
+                            hint="It may be starting; try again soon.",
+                        ) from error
                     raise
                 time.sleep(0.02 * 2**attempt)
         raise Bug("unreachable: every attempt returns or raises")
@@ -247,7 +256,7 @@ def _open_engine(url: str) -> sa.Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
     try:
-        return sa.create_engine(
+        engine = sa.create_engine(
             url, pool_size=_POOL, max_overflow=4, pool_pre_ping=True, hide_parameters=True
         )
     except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
@@ -255,6 +264,44 @@ def _open_engine(url: str) -> sa.Engine:
             f"The database URL can't be used: {error}.",
             hint="Use sqlite:///path or postgresql://…; PostgreSQL needs stoa[postgres].",
         ) from error
+    wait_out_restarts(engine)
+    return engine
+
+
+def wait_out_restarts(engine: sa.Engine) -> None:
+    """Let new connections wait for a server that has answered before and is gone for a while.
+
+    One that never answered is not waited for: its address or password may be wrong.
+    """
+    answered = False
+
+    def connect(dialect: Any, _record: Any, arguments: Any, named: Any) -> Any:
+        nonlocal answered
+        patience = time.monotonic() + (_PATIENCE if answered else 0.0)
+        while True:
+            try:
+                connection = dialect.connect(*arguments, **named)
+            except dialect.loaded_dbapi.OperationalError:
+                if time.monotonic() >= patience:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                answered = True
+                return connection
+
+    event.listen(engine, "do_connect", connect)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the database went away, so that nothing is wrong with what was asked of it."""
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", "")
+    if state is None:  # of PostgreSQL's driver, and not of the server: no connection came about
+        return isinstance(error, OperationalError)
+    return state in _LOST_SQLSTATES
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -272,7 +319,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _is_transient(error: DBAPIError) -> bool:
-    if error.connection_invalidated:
+    if is_lost(error):
         return True
     state = getattr(error.orig, "sqlstate", None)
     if state is not None:

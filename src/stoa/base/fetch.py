@@ -8,6 +8,7 @@ one through the same check. It knows nothing of what is fetched.
 import asyncio
 import ipaddress
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -78,8 +79,12 @@ async def fetch(
         ) from error
 
 
-async def check_place(url: str, *, allow_private: bool = False) -> Place:
+async def check_place(
+    url: str, *, allow_private: bool = False, setting: str = "STOA_FETCH_PRIVATE"
+) -> Place:
     """Resolve an address and refuse it where any of its hosts is not public.
+
+    `setting` is what the operator would allow private ones with, for the hint.
 
     Raises:
         InvalidInput: not http(s), carries a password, can't be resolved, or is private.
@@ -100,7 +105,7 @@ async def check_place(url: str, *, allow_private: bool = False) -> Place:
     if not allow_private and not all(_is_public(each) for each in addresses):
         raise InvalidInput(
             f"{parts.hostname} is a private address, which is not fetched.",
-            hint="Give a public address; an operator may allow private ones with STOA_FETCH_PRIVATE.",
+            hint=f"Give a public address; an operator may allow private ones with {setting}.",
         )
     return Place(parts.scheme, parts.hostname, port, addresses[0])
 
@@ -110,7 +115,7 @@ async def _follow(url: str, limits: FetchLimits, *, allow_private: bool) -> Fetc
     async with httpx.AsyncClient(timeout=timeout, trust_env=False) as client:
         for _ in range(limits.redirects + 1):
             place = await check_place(url, allow_private=allow_private)
-            request = _request(client, url, place)
+            request = pinned(client, "GET", url, place, headers={"Accept": "*/*"})
             response = await client.send(request, stream=True, follow_redirects=False)
             try:
                 location = response.headers.get("location")
@@ -128,16 +133,25 @@ async def _follow(url: str, limits: FetchLimits, *, allow_private: bool) -> Fetc
     )
 
 
-def _request(client: httpx.AsyncClient, url: str, place: Place) -> httpx.Request:
+def pinned(
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    place: Place,
+    *,
+    headers: Mapping[str, str],
+    content: bytes | None = None,
+) -> httpx.Request:
     """A request to the checked address itself that names the host as the address bar would."""
     target = httpx.URL(url).copy_with(host=place.address, fragment=None)
     default = place.port == _PORTS[place.scheme]
     name = f"[{place.host}]" if ":" in place.host else place.host
     host = name if default else f"{name}:{place.port}"
     return client.build_request(
-        "GET",
+        method,
         target,
-        headers={"Host": host, "User-Agent": _USER_AGENT, "Accept": "*/*"},
+        headers={"User-Agent": _USER_AGENT, **headers, "Host": host},
+        content=content,
         extensions={"sni_hostname": place.host},
     )
 

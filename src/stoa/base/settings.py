@@ -83,6 +83,17 @@ class Settings(BaseSettings):
         "", description="Workspace that people signed in by the issuer join as members."
     )
 
+    smtp_url: SecretStr | None = Field(
+        None,
+        description=(
+            "Mail server: smtp://user:password@host:587 (STARTTLS), smtps://…:465, or "
+            "smtp://…?starttls=no; empty: no e-mails."
+        ),
+    )
+    mail_from: str = Field(
+        "", description="Whom e-mails come from, such as Stoa <stoa@example.org>."
+    )
+
     upload_limit_mb: int = Field(512, gt=0, description="Largest upload in MiB.")
     worker_concurrency: int = Field(
         2, gt=0, description="Durable runs one process works on at once."
@@ -97,6 +108,12 @@ class Settings(BaseSettings):
     )
     fetch_private: bool = Field(
         False, description="Let fetches of addresses reach private and loopback hosts."
+    )
+    webhook_private: bool = Field(
+        False, description="Let webhooks reach private and loopback hosts."
+    )
+    events_days: int = Field(
+        30, gt=0, description="Days for which events and their deliveries are kept."
     )
     otlp_endpoint: str = Field(
         "", description="OpenTelemetry collector; empty: nothing leaves the machine."

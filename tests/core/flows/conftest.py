@@ -10,6 +10,7 @@ import pytest
 from stoa.base.database import Database
 from stoa.base.identity.caller import Caller
 from stoa.base.settings import Settings
+from stoa.core.flows.announcements import Outbox
 from stoa.core.flows.engine import Pace
 from stoa.core.flows.flows import Flows
 
@@ -28,9 +29,9 @@ def _no_solutions(monkeypatch: pytest.MonkeyPatch) -> None:
 def build(database: Database, tmp_path: Path) -> Build:
     """Makes a Flows on the database; `executor` names it."""
 
-    def make(executor: str = "", **given: Any) -> Flows:
+    def make(executor: str = "", events: Outbox | None = None, **given: Any) -> Flows:
         settings = Settings.load(home=tmp_path / "home", executor_id=executor, **given)
-        return Flows(settings, database, pace=QUICK)
+        return Flows(settings, database, events=events, pace=QUICK)
 
     return make
 

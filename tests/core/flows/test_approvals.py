@@ -11,8 +11,9 @@ from stoa.base.database import EVERY_WORKSPACE, Database, now
 from stoa.base.errors import Bug, Conflict, Forbidden, InvalidInput, NotFound
 from stoa.base.identity.caller import Caller, Role
 from stoa.base.identity.tables import AuditEvent
-from stoa.core.flows.approvals import ApprovalState, ApprovalView, Decision
+from stoa.core.flows.approval_rows import Ballot
 from stoa.core.flows.flows import Flows, RunState, RunView
+from stoa.core.flows.questions import ApprovalState, ApprovalView, Decision, Sought
 from stoa.core.flows.tables import ApprovalRow
 from tests.core.flows.conftest import Build, start
 
@@ -78,7 +79,7 @@ async def test_a_run_waits_and_goes_on_with_the_decision(
     assert (approval.question, approval.context) == ("Publish?", {"length": 8})
     assert approval.editable_text == "Dear all"
 
-    decision = await asking.approvals.decide(alice, approval.id, "approve", "Dear everyone")
+    decision = await asking.approvals.decide(alice, approval.id, Ballot("approve", "Dear everyone"))
     view = await asking.wait(alice, run_id)
     assert view.state is RunState.DONE
     assert view.result is not None
@@ -87,7 +88,7 @@ async def test_a_run_waits_and_goes_on_with_the_decision(
     assert (decision.decided_by, decision.choice) == (alice.user_id, "approve")
     assert calls == ["draft", "publish"]
     assert await asking.approvals.list(alice) == []
-    decided = await asking.approvals.list(alice, state=ApprovalState.DECIDED)
+    decided = await asking.approvals.list(alice, Sought(state=ApprovalState.DECIDED))
     assert [each.id for each in decided] == [approval.id]
     audited = database.read_now(
         lambda s: s.scalars(
@@ -101,13 +102,13 @@ async def test_a_run_waits_and_goes_on_with_the_decision(
 async def test_a_decision_stands(asking: Flows, alice: Caller) -> None:
     approval = await waiting(asking, alice, await start(asking, alice))
     other = Caller(alice.workspace_id, "user_olga", Role.OWNER, "Olga")
-    first = await asking.approvals.decide(other, approval.id, "reject")
-    assert await asking.approvals.decide(other, approval.id, "reject") == first
-    assert await asking.approvals.decide(alice, approval.id, "reject") == first
+    first = await asking.approvals.decide(other, approval.id, Ballot("reject"))
+    assert await asking.approvals.decide(other, approval.id, Ballot("reject")) == first
+    assert await asking.approvals.decide(alice, approval.id, Ballot("reject")) == first
     with pytest.raises(Conflict, match="Olga has decided: reject"):
-        await asking.approvals.decide(alice, approval.id, "approve")
+        await asking.approvals.decide(alice, approval.id, Ballot("approve"))
     with pytest.raises(Conflict, match="Olga"):
-        await asking.approvals.decide(alice, approval.id, "reject", "Another text")
+        await asking.approvals.decide(alice, approval.id, Ballot("reject", "Another text"))
 
 
 async def test_many_decide_at_once_and_one_counts(
@@ -118,7 +119,7 @@ async def test_many_decide_at_once_and_one_counts(
     people = [Caller(alice.workspace_id, f"user_{n}", Role.OWNER) for n in range(6)]
     answers = await asyncio.gather(
         *(
-            asking.approvals.decide(person, approval.id, ("approve", "reject")[n % 2])
+            asking.approvals.decide(person, approval.id, Ballot(("approve", "reject")[n % 2]))
             for n, person in enumerate(people)
         ),
         return_exceptions=True,
@@ -139,37 +140,37 @@ async def test_only_those_asked_decide(
     of_mia = await waiting(asking, mia, await start(asking, mia, payload={"role": "reviewer"}))
     for stranger in (bob, Caller(alice.workspace_id, "user_max", Role.MEMBER)):
         with pytest.raises(NotFound):
-            await approvals.decide(stranger, of_mia.id, "approve")
+            await approvals.decide(stranger, of_mia.id, Ballot("approve"))
         with pytest.raises(NotFound):
             await approvals.show(stranger, of_mia.id)
         assert await approvals.list(stranger) == []
     for watcher in (mia, ed):  # they see the run, but were not asked
         assert (await approvals.show(watcher, of_mia.id)).state is ApprovalState.OPEN
         with pytest.raises(Forbidden):
-            await approvals.decide(watcher, of_mia.id, "approve")
+            await approvals.decide(watcher, of_mia.id, Ballot("approve"))
     narrow = Caller(rex.workspace_id, rex.user_id, rex.role, scopes=frozenset({"other"}))
     with pytest.raises(NotFound):
-        await approvals.decide(narrow, of_mia.id, "approve")
+        await approvals.decide(narrow, of_mia.id, Ballot("approve"))
     assert [each.id for each in await approvals.list(rex)] == [of_mia.id]
-    assert (await approvals.decide(rex, of_mia.id, "approve")).choice == "approve"
+    assert (await approvals.decide(rex, of_mia.id, Ballot("approve"))).choice == "approve"
 
     to_rex = await waiting(asking, alice, await start(asking, alice, payload={"user": "user_rex"}))
     assert await approvals.list(alice) == []
     with pytest.raises(Forbidden):
-        await approvals.decide(alice, to_rex.id, "approve")
-    assert (await approvals.decide(rex, to_rex.id, "reject")).choice == "reject"
+        await approvals.decide(alice, to_rex.id, Ballot("approve"))
+    assert (await approvals.decide(rex, to_rex.id, Ballot("reject"))).choice == "reject"
 
 
 async def test_what_was_not_asked_for_is_refused(asking: Flows, alice: Caller) -> None:
     approval = await waiting(asking, alice, await start(asking, alice, payload={"editable": False}))
     with pytest.raises(InvalidInput, match="approve, reject"):
-        await asking.approvals.decide(alice, approval.id, "maybe")
+        await asking.approvals.decide(alice, approval.id, Ballot("maybe"))
     with pytest.raises(InvalidInput):
-        await asking.approvals.decide(alice, approval.id, "approve", "my text")
+        await asking.approvals.decide(alice, approval.id, Ballot("approve", "my text"))
     with pytest.raises(InvalidInput):
         await asking.approvals.list(alice, limit=0)
     with pytest.raises(NotFound):
-        await asking.approvals.decide(alice, "approval_none", "approve")
+        await asking.approvals.decide(alice, "approval_none", Ballot("approve"))
 
 
 async def test_a_deadline_passes(asking: Flows, alice: Caller) -> None:
@@ -180,7 +181,7 @@ async def test_a_deadline_passes(asking: Flows, alice: Caller) -> None:
     assert view.result["decision"]["choice"] is None
     approval_id = view.result["decision"]["approval_id"]
     with pytest.raises(Conflict, match="deadline"):
-        await asking.approvals.decide(alice, approval_id, "approve")
+        await asking.approvals.decide(alice, approval_id, Ballot("approve"))
 
 
 async def test_too_late_is_too_late_before_anybody_swept(
@@ -194,7 +195,7 @@ async def test_too_late_is_too_late_before_anybody_swept(
         workspace=EVERY_WORKSPACE,
     )
     with pytest.raises(Conflict):
-        await asking.approvals.decide(alice, approval.id, "approve")
+        await asking.approvals.decide(alice, approval.id, Ballot("approve"))
     assert (await asking.wait(alice, run_id)).state is RunState.DONE
 
 
@@ -206,7 +207,7 @@ async def test_cancelled_while_waiting_and_asked_again_when_resumed(
     await asking.cancel(alice, run_id)
     assert await asking.approvals.list(alice) == []
     with pytest.raises(Conflict, match="cancelled"):
-        await asking.approvals.decide(alice, approval.id, "approve")
+        await asking.approvals.decide(alice, approval.id, Ballot("approve"))
 
     last = [event.number async for event in asking.events(alice, run_id)][-1]
     await asking.resume(alice, run_id)
@@ -214,7 +215,7 @@ async def test_cancelled_while_waiting_and_asked_again_when_resumed(
         if event.data.get("state") == RunState.WAITING:
             break
     assert [each.id for each in await asking.approvals.list(alice)] == [approval.id]
-    await asking.approvals.decide(alice, approval.id, "approve")
+    await asking.approvals.decide(alice, approval.id, Ballot("approve"))
     assert (await asking.wait(alice, run_id)).state is RunState.DONE
     assert calls == ["draft", "publish"]
 
@@ -232,7 +233,7 @@ async def test_waiting_survives_a_restart_and_fills_no_place(
     await second.launch()
     assert {each.id for each in await second.approvals.list(alice)} == {each.id for each in asked}
     for approval in asked:
-        await second.approvals.decide(alice, approval.id, "approve")
+        await second.approvals.decide(alice, approval.id, Ballot("approve"))
     for run_id in ids:
         assert (await second.wait(alice, run_id)).state is RunState.DONE
     await second.close()
@@ -250,7 +251,7 @@ async def test_a_decision_before_the_run_has_left_is_not_lost(
     def decide_then_cancel(run_ids: list[str]) -> None:
         monkeypatch.setattr(engine, "cancel", cancel)
         [approval] = asyncio.run_coroutine_threadsafe(asking.approvals.list(alice), loop).result()
-        decide = asking.approvals.decide(alice, approval.id, "approve")
+        decide = asking.approvals.decide(alice, approval.id, Ballot("approve"))
         asyncio.run_coroutine_threadsafe(decide, loop).result()
         cancel(run_ids)
 

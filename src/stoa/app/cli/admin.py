@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from stoa.app.checking import check
 from stoa.app.cli.doors import set_up_quietly
+from stoa.app.cli.events import events_group
 from stoa.app.cli.output import show
 from stoa.app.cli.target import Target
 from stoa.base.backup import Backup
@@ -317,3 +318,6 @@ def _plain(found: Any) -> Any:
     if isinstance(found, list):
         return [_plain(each) for each in found]
     return found
+
+
+admin.add_command(events_group(_answer, _operator))

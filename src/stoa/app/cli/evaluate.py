@@ -1,42 +1,54 @@
-"""`stoa evaluate <solution>`: its cases, asked in a workspace made for it, graded against its bar.
+"""`stoa evaluate <solution>`: its cases, or one of its suites over several models, against their bar.
 
 Without a model the offline floor is measured; with one, both, side by side.
 """
 
 import asyncio
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import click
 
 from stoa.app.cli.doors import set_up_quietly
 from stoa.app.cli.output import progress_bar, show
 from stoa.app.cli.target import Target
-from stoa.app.house import at_work
-from stoa.base.errors import NotFound
+from stoa.app.evaluating import SuiteRun, run_cases, run_suite
 from stoa.base.settings import Settings
-from stoa.contract import Solution
-from stoa.core.evaluation.evaluate import CallOperation, evaluate
+from stoa.core.evaluation.evaluate_suite import AT_ONCE
+from stoa.core.evaluation.page import page
 from stoa.core.evaluation.report import Report
-from stoa.core.models.prompts import OFFLINE
-from stoa.dispatch import Dispatcher
-from stoa.wiring import build
-
-_NO_MODEL = dict.fromkeys(("model_strong", "model_fast", "model_vision", "model_fallback"), "")
-_CONFIGURED = "configured"
 
 
-@click.command("evaluate", help="Run a solution's evaluation cases against its bar.")
+@click.command("evaluate", help="Run a solution's evaluation cases, or a suite, against its bar.")
 @click.argument("solution")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write Markdown.")
+@click.option("--suite", help="A suite: a file, or a name in the solution's suites/.")
+@click.option("--models", help="Who answers: offline,openai:gpt-5-mini,…  Only with --suite.")
+@click.option("--judge", default="", help="Who judges by rubric; empty: the configured model.")
+@click.option("--at-once", type=click.IntRange(1, 256), default=AT_ONCE, show_default=True,
+              help="Most requests under way.")  # fmt: skip
+@click.option("--fresh", is_flag=True, help="Ask again where an answer was kept.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write the report: .html, .json or .md.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @click.pass_obj
-def evaluate_command(target: Target, solution: str, report: Path | None, as_json: bool) -> None:
+def evaluate_command(
+    target: Target,
+    solution: str,
+    suite: str | None,
+    models: str | None,
+    judge: str,
+    at_once: int,
+    fresh: bool,
+    report: Path | None,
+    as_json: bool,
+) -> None:
     """Exits with 1 where the bar is not reached."""
-    graded = asyncio.run(_evaluated(solution))
+    if models and not suite:
+        raise click.UsageError("--models compares models over a suite: name one with --suite.")
+    names = tuple(dict.fromkeys(each.strip() for each in (models or "").split(",") if each.strip()))
+    run = SuiteRun(suite, names, judge, at_once, fresh) if suite else None
+    graded = asyncio.run(_evaluated(solution, run))
     if report is not None:
-        report.write_text(graded.markdown(), encoding="utf-8")
+        report.write_text(_written(graded, report.suffix), encoding="utf-8")
     if as_json or target.as_json:
         show(graded.model_dump(mode="json"), as_json=True)
     else:
@@ -45,40 +57,16 @@ def evaluate_command(target: Target, solution: str, report: Path | None, as_json
         raise click.exceptions.Exit(1)
 
 
-async def _evaluated(solution: str) -> Report:
-    """One answerer after the other, each in a house of its own: one set of flows per process."""
+async def _evaluated(solution: str, run: SuiteRun | None) -> Report:
     settings = Settings.load()
     set_up_quietly(settings)
-    reports = [await _answered(solution, settings.model_copy(update=_NO_MODEL), OFFLINE)]
-    if settings.model_strong or settings.model_fast:
-        reports.append(await _answered(solution, settings, _CONFIGURED))
-    first = reports[0]
-    return first.model_copy(update={"graded": [each.graded[0] for each in reports]})
+    async with progress_bar() as on_progress:
+        if run is None:
+            return await run_cases(settings, solution, on_progress)
+        return await run_suite(settings, solution, run, on_progress)
 
 
-async def _answered(name: str, settings: Settings, answerer: str) -> Report:
-    with TemporaryDirectory(prefix="stoa-evaluate-") as folder:
-        home = {"home": Path(folder), "database_url": "", "objects_url": "", "index_url": ""}
-        dispatcher = build(settings.model_copy(update=home))
-        found = dispatcher.solutions.get(name)
-        if found is None:
-            names = ", ".join(dispatcher.solutions)
-            raise NotFound(f"There is no solution '{name}'.", hint=f"There are: {names}.")
-        try:
-            async with at_work(dispatcher), progress_bar() as on_progress:
-                caller = await dispatcher.platform.accounts.ensure_sample()
-                await on_progress("filling the sample workspace", 0, 0)
-                await dispatcher.fill(caller)
-                return await evaluate(
-                    {answerer: _door(dispatcher, found)}, found.folder, on_case=on_progress
-                )
-        finally:
-            dispatcher.platform.database.close()
-
-
-def _door(dispatcher: Dispatcher, solution: Solution) -> CallOperation:
-    async def call(operation: str, request: dict[str, Any]) -> Any:
-        caller = await dispatcher.platform.accounts.ensure_sample()
-        return await dispatcher.call(caller, solution.name, operation, request)
-
-    return call
+def _written(report: Report, ending: str) -> str:
+    if ending in (".html", ".htm"):
+        return page(report)
+    return report.model_dump_json(indent=2) if ending == ".json" else report.markdown()

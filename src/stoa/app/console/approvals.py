@@ -1,99 +1,323 @@
-"""The inbox: what runs ask people, and the answers. One for all solutions."""
+"""The inbox: everything that runs ask people, one for all solutions, made for the keyboard.
+
+A queue on one side, the question on the other. It looks every second whether anything has happened to
+a question of the workspace, so what somebody else decides shows here at once.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
 
 from nicegui import ui
+from nicegui.events import KeyEventArguments
 
+from stoa.app.console.approval_detail import Detail, whom
 from stoa.app.console.visit import Visit
-from stoa.base.errors import Conflict
-from stoa.core.flows.approvals import ApprovalState, ApprovalView
-from stoa.ui.elements import button, dress, link, say, tag
-from stoa.ui.feedback import empty_state, status_chip
-from stoa.ui.frame import ago, card, page_head
-from stoa.ui.results import result_view
+from stoa.base.identity.caller import Role
+from stoa.core.flows.questions import ApprovalState, ApprovalView, Order, Sought
+from stoa.ui.elements import Tag, button, dress, guarded, on_click, say, tag, text
+from stoa.ui.feedback import dialog_with, empty_state, notice, status_chip
+from stoa.ui.frame import ago, card, count, page_head
+
+MOST_SHOWN = 100
+_LOOK_EVERY = 1.0
+_STATES = {
+    "open": "Waiting",
+    "decided": "Decided",
+    "expired": "Expired",
+    "withdrawn": "Withdrawn",
+    "": "All",
+}
+_AGES = {
+    "": "Any age",
+    "1": "Older than an hour",
+    "24": "Older than a day",
+    "168": "Older than a week",
+}
+_ORDERS = {
+    Order.OLDEST: "Longest waiting first",
+    Order.DUE: "Nearest deadline first",
+    Order.NEWEST: "Newest first",
+}
+_KEYS = (
+    ("j / k", "next, previous question"),
+    ("1 … 9", "pick a choice by its number"),
+    ("a / r", "pick the first, the last choice"),
+    ("Enter", "decide what is picked"),
+    ("e", "edit the text"),
+    ("Esc", "leave a field, or the question"),
+    ("t", "put it to somebody else"),
+    ("h", "history"),
+    ("?", "this help"),
+)
 
 
 async def show(visit: Visit) -> None:
     """`/inbox`"""
-    page_head("Inbox", "What waits for your decision.")
     inbox = _Inbox(visit)
+    with page_head("Inbox", "What waits for your decision."):
+        await inbox.mail_choice()
+        button(
+            "Keys",
+            dialog_with("Keys", lambda _: _help()),
+            kind="plain",
+            symbol="keyboard",
+            css="by-keys",
+            test="keys",
+        )
+    await inbox.undelivered()
     await inbox.draw()
+    visit.live(inbox.follow)
 
 
 class _Inbox:
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
-        self._open = tag("div", "", "stack", aria_live="polite", test="inbox")
-        with card("Decided lately", flush=True):
-            self._past = tag("ul", "", "rows", test="decided")
+        self._approvals = visit.platform.flows.approvals
+        self._found: list[ApprovalView] = []
+        self._rows: dict[str, Tag] = {}
+        self._seen: Any = None
+        self._chosen: dict[str, str] = {"state": "open", "order": Order.OLDEST, "whom": ""}
+
+    async def mail_choice(self) -> None:
+        """A switch: e-mails about questions, or none. Absent where no mail server is configured."""
+        letters = self._approvals.letters
+        if not letters.enabled:
+            return
+        switch = ui.switch("E-mail me", value=await letters.wants(self._visit.caller))
+        dress(switch, test="by-mail")
+
+        async def change() -> None:
+            await letters.want(await self._visit.check(), bool(switch.value))
+            say(
+                "You get an e-mail when something is asked of you."
+                if switch.value
+                else "No e-mails."
+            )
+
+        switch.on_value_change(lambda: guarded(change))
+
+    async def undelivered(self) -> None:
+        """For owners: the e-mails that were given up, and a way to try them again."""
+        if self._visit.caller.role is not Role.OWNER:
+            return
+        failed = await self._approvals.letters.failed(self._visit.caller)
+        if not failed:
+            return
+
+        def fill(dialog: ui.dialog) -> None:
+            with tag("ul", "", "rows", test="letters"):
+                for letter in failed:
+                    with tag("li"), tag("div", "", "grow"):
+                        tag("div", f"To {letter.to_name}, {ago(letter.created_at)}")
+                        tag("div", letter.error, "soft small wrap-anywhere")
+
+            async def again() -> None:
+                caller = await self._visit.check()
+                for letter in failed:
+                    await self._approvals.letters.retry(caller, letter.id)
+                dialog.close()
+                block.delete()
+                say("They are being sent again.")
+
+            with tag("div", "", "dialog-actions"):
+                button("Try them again", again, kind="primary", test="retry-letters")
+
+        title = f"{count(len(failed), 'e-mail')} could not be delivered"
+        block = notice(title, "Those who were asked find it in their inbox.", tone="warn")
+        with block:
+            button("Look", dialog_with(title, fill), css="button-small", test="undelivered")
 
     async def draw(self) -> None:
-        """Show what is asked, and what was decided, as of now."""
-        caller = await self._visit.check()
-        approvals = self._visit.platform.flows.approvals
-        asked = await approvals.list(caller, state=ApprovalState.OPEN)
-        every = await approvals.list(caller, state=None, limit=50)
-        self._open.clear()
-        with self._open:
-            for each in asked:
-                self._question(each)
-            if not asked:
-                with card():
-                    empty_state(
-                        "Nothing waits for you",
-                        "When a run needs a decision from you, it asks here.",
-                    )
-        self._past.clear()
-        with self._past:
-            past = [each for each in every if each.state is not ApprovalState.OPEN]
-            for each in past:
-                self._row(each)
-            if not past:
-                empty_state("Nothing yet", symbol="history")
+        """The whole page, as of now."""
+        await self._filters()
+        self._count = tag("p", "", "soft small", aria_live="polite", test="inbox-count")
+        with tag("div", "", "inbox", test="inbox") as self._frame:
+            with card(flush=True):
+                self._queue = tag(
+                    "ul", "", "rows inbox-queue", aria_label="Questions", test="queue"
+                )
+            with tag("div", "", "inbox-detail") as place:
+                self._detail = Detail(self._visit, place, self._next, self._close)
+        ui.keyboard(self._key, ignore=["input", "textarea", "select"], repeating=True)
+        await self._load()
+        wanted = self._visit.query.get("approval", "")
+        if wanted in self._rows:
+            await self._open(wanted)
+        elif self._found:
+            await self._open(self._found[0].id, focus=False)
+        else:
+            self._detail.empty()
 
-    def _question(self, asked: ApprovalView) -> None:
-        with card(test="approval"):
-            with tag("div", "", "line-split"):
-                tag("h2", asked.question, "wrap-anywhere")
-                tag("span", _until(asked), "soft small")
-            with tag("div", "", "line small soft"):
-                tag("span", f"{asked.solution}: {asked.operation} · asked {ago(asked.created_at)}")
-                link("To the run", f"/runs/{asked.run_id}")
-            if asked.context:
-                result_view(asked.context)
-            edited: ui.textarea | None = None
-            if asked.editable_text is not None:
-                edited = ui.textarea("Text, as it will be used", value=asked.editable_text)
-                edited.props("outlined autogrow")
-                dress(edited, test="approval-text")
-            with tag("div", "", "line"):
-                for position, choice in enumerate(asked.choices):
-                    self._choice(asked, choice, edited, first=position == 0)
+    async def _filters(self) -> None:
+        counts = await self._approvals.count(self._visit.caller)
+        systems = {"": "Every system"} | {
+            name: solution.title for name, solution in self._visit.dispatcher.solutions.items()
+        }
+        whoms = {"": "Me or my role", "me": "Me, by name"} | {
+            role: f"{role.capitalize()}s" for role in Role
+        }
+        if self._visit.caller.role is Role.OWNER:
+            whoms["everyone"] = "Everyone"
+        self._chosen["solution"] = self._visit.query.get("solution", "")
+        if self._chosen["solution"] not in systems:
+            self._chosen["solution"] = ""
+        with tag("div", "", "inbox-filters", role="search", aria_label="Filters", test="filters"):
+            self._select("state", "State", _STATES)
+            self._select("whom", "Asked of", whoms)
+            self._select("solution", "System", _with_counts(systems, counts.by_solution))
+            self._select("age", "Age", _AGES)
+            self._select("order", "Order", _ORDERS)
 
-    def _choice(
-        self, asked: ApprovalView, choice: str, edited: ui.textarea | None, *, first: bool
-    ) -> None:
-        async def decide() -> None:
-            caller = await self._visit.check()
-            text = edited.value if edited is not None else None
-            try:
-                await self._visit.platform.flows.approvals.decide(caller, asked.id, choice, text)
-            except Conflict as error:  # somebody else was faster: show how it stands
-                say(str(error), bad=True)
+    def _select(self, name: str, label: str, options: dict[Any, str]) -> None:
+        value = self._chosen.setdefault(name, "")
+        select = ui.select(options, value=value, label=label).props("outlined dense options-dense")
+        dress(select, test=f"filter-{name}")
+
+        async def change() -> None:
+            self._chosen[name] = str(select.value or "")
+            await self._load()
+            self._frame.props.pop("data-open", None)
+            if self._found:
+                await self._open(self._found[0].id, focus=False)
             else:
-                say(f"Decided: {choice}.")
-            await self.draw()
+                self._detail.empty()
 
-        words = choice.replace("_", " ").capitalize()
-        button(words, decide, kind="primary" if first else "quiet", test=f"decide-{choice}")
+        select.on_value_change(lambda: guarded(change))
 
-    def _row(self, past: ApprovalView) -> None:
-        with tag("li"):
-            with tag("div", "", "grow"):
-                link(past.question, f"/runs/{past.run_id}", "row-link")
-                if past.decided_at is not None and past.choice:
-                    who = past.decided_by_name or past.decided_by or "somebody"
-                    tag("div", f"{who}: {past.choice}, {ago(past.decided_at)}", "soft small")
-            status_chip(past.state)
+    def _sought(self) -> Sought:
+        whom_, age = self._chosen["whom"], self._chosen["age"]
+        return Sought(
+            state=ApprovalState(self._chosen["state"]) if self._chosen["state"] else None,
+            solution=self._chosen["solution"],
+            mine=whom_ == "me",
+            role=Role(whom_) if whom_ in {*Role} else None,
+            everyone=whom_ == "everyone",
+            older_than=timedelta(hours=int(age)) if age else None,
+            order=Order(self._chosen["order"]),
+        )
+
+    async def _load(self) -> None:
+        caller = await self._visit.check()
+        self._found = await self._approvals.list(caller, self._sought(), limit=MOST_SHOWN)
+        counts = await self._approvals.count(caller)
+        shown = count(len(self._found), "question")
+        more = "or more " if len(self._found) == MOST_SHOWN else ""
+        self._count.set_text(
+            f"{shown} {more}here · {counts.waiting} waiting for you, {counts.mine} by name"
+        )
+        self._draw_queue()
+
+    def _draw_queue(self) -> None:
+        self._queue.clear()
+        self._rows.clear()
+        with self._queue:
+            for each in self._found:
+                self._row(each)
+        if not self._found:
+            with self._queue, tag("li"), tag("div", "", "grow"):
+                waiting = self._chosen["state"] == "open"
+                empty_state(
+                    "Nothing waits for you" if waiting else "Nothing here",
+                    "When a run needs a decision from you, it asks here."
+                    if waiting
+                    else "No question fits these filters.",
+                )
+        self._mark()
+
+    def _row(self, asked: ApprovalView) -> None:
+        with tag("li", "", "inbox-row", test="question") as row:
+            with tag("button", "", "inbox-open", type="button", test=f"open-{asked.id}") as opener:
+                tag("span", asked.question, "inbox-question")
+                solution = self._visit.dispatcher.solutions.get(asked.solution)
+                title = solution.title if solution else asked.solution
+                tag("span", f"{title} · {whom(asked)} · {ago(asked.created_at)}", "soft small clip")
+            on_click(opener, lambda: self._open(asked.id))
+            if asked.state is not ApprovalState.OPEN:
+                status_chip(asked.state)
+            elif asked.deadline is not None:
+                tag("span", _due(asked), "soft small numbers")
+        self._rows[asked.id] = row
+
+    def _mark(self) -> None:
+        for approval_id, row in self._rows.items():
+            row.props["aria-current"] = "true" if approval_id == self._detail.shown_id else "false"
+
+    async def _open(self, approval_id: str, *, focus: bool = True) -> None:
+        await self._detail.show(approval_id)
+        if focus:
+            self._frame.props["data-open"] = "yes"  # on a phone: the question instead of the queue
+        self._mark()
+        if focus:
+            ui.run_javascript(
+                "document.querySelector('.inbox-row[aria-current=true]')?.scrollIntoView({block:'nearest'})"
+            )
+
+    async def _next(self) -> None:
+        """After a decision: what is next in the queue."""
+        ids = [each.id for each in self._found]
+        here = ids.index(self._detail.shown_id) if self._detail.shown_id in ids else 0
+        await self._load()
+        if self._found:
+            await self._open(self._found[min(here, len(self._found) - 1)].id, focus=False)
+        else:
+            self._close()
+            self._detail.empty()
+
+    def _close(self) -> None:
+        self._frame.props.pop("data-open", None)
+
+    async def _step(self, by: int) -> None:
+        ids = [each.id for each in self._found]
+        if not ids:
+            return
+        here = ids.index(self._detail.shown_id) if self._detail.shown_id in ids else -by
+        await self._open(ids[max(0, min(here + by, len(ids) - 1))])
+
+    async def _key(self, event: KeyEventArguments) -> None:
+        held = event.modifiers.ctrl or event.modifiers.alt or event.modifiers.meta
+        if not event.action.keydown or held:
+            return
+        key = event.key.name
+        if key in ("j", "k"):
+            await guarded(lambda: self._step(1 if key == "j" else -1))
+        elif key == "?" and not event.action.repeat:
+            await dialog_with("Keys", lambda _: _help())()
+        elif key == "Escape":
+            self._close()
+        elif not event.action.repeat:
+            await guarded(lambda: self._detail.key(key))
+
+    async def follow(self) -> None:
+        """Look whether anything happened, for as long as the page is open."""
+        self._seen = await self._approvals.changed_at(await self._visit.check())
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            changed = await self._approvals.changed_at(self._visit.caller)
+            if changed == self._seen:
+                continue
+            self._seen = changed
+            await self._load()
+            await self._detail.refresh()
+            if self._detail.shown_id is None and self._found:
+                await self._open(self._found[0].id, focus=False)
 
 
-def _until(asked: ApprovalView) -> str:
-    return f"until {asked.deadline.astimezone():%-d %b, %H:%M}" if asked.deadline else ""
+def _help() -> None:
+    with tag("dl", "", "facts keys", test="help"):
+        for keys, meaning in _KEYS:
+            with tag("dt"):
+                tag("kbd", keys)
+            tag("dd", meaning)
+    text("A choice that is picked is not made yet: Enter makes it.", "soft small")
+
+
+def _with_counts(names: dict[str, str], counts: dict[str, int]) -> dict[str, str]:
+    return {
+        name: f"{title} ({counts[name]})" if name in counts else title
+        for name, title in names.items()
+    }
+
+
+def _due(asked: ApprovalView) -> str:
+    return f"due {ago(asked.deadline)}" if asked.deadline else ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from nicegui import ui
 
 from stoa.app.console.visit import Visit
-from stoa.base.identity.caller import Role
+from stoa.base.identity.caller import EDITORS, Role
 from stoa.ui.elements import Tag, button, dress, icon, link, say, tag
 from stoa.ui.frame import avatar
 from stoa.ui.theme import static_link
@@ -27,6 +27,7 @@ class Place:
 
 _RUNS = Place("Runs", "/runs", "timeline")
 _INBOX = Place("Inbox", "/inbox", "inbox")
+_EVENTS = Place("Events", "/events", "bolt")
 _WORKSPACE = (
     Place("Members", "/settings/members", "group"),
     Place("API keys", "/settings/keys", "key"),
@@ -71,6 +72,8 @@ def _navigation(visit: Visit, waiting: int) -> None:
     with _entry(visit, _INBOX):
         if waiting:
             tag("span", f"{waiting}", "nav-count", aria_label=f"{waiting} waiting", test="waiting")
+    if visit.caller.role in EDITORS:
+        _entry(visit, _EVENTS)
     owner = visit.caller.role is Role.OWNER
     tag("div", "Workspace" if owner else "Settings", "nav-heading")
     for place in _WORKSPACE if owner else _OWN:

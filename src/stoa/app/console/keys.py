@@ -124,6 +124,8 @@ async def _show_secret(secret: str) -> None:
 
 def _scopes(visit: Visit) -> dict[str, str]:
     found = {"v1": "v1: the model gateway"}
+    found["events"] = "events: read, publish and subscribe"
+    found["events.publish"] = "events.publish: send events in"
     for solution in visit.dispatcher.solutions.values():
         found[solution.name] = f"{solution.name}: all of {solution.title}"
         for operation in solution.operations:

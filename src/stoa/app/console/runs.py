@@ -17,7 +17,7 @@ from stoa.ui.results import result_view
 from stoa.ui.timeline import Timeline
 
 ITSELF = "stoa"
-"""Who starts the runs of schedules."""
+"""Who starts the runs of schedules and events."""
 _ENDED = frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED})
 
 
@@ -43,7 +43,7 @@ def run_rows(visit: Visit, found: Sequence[RunView]) -> None:
                     if run.message:
                         tag("div", run.message, "soft small clip")
                 if run.started_by == ITSELF:
-                    chip("By the clock", "quiet", "schedule")
+                    chip("By itself", "quiet", "auto_mode")
                 status_chip(run.state)
                 tag("span", ago(run.created_at), "soft small numbers")
 

@@ -14,7 +14,18 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from stoa.app.callers import Callers
-from stoa.app.console import approvals, connect, home, members, records, runs, solution, usage
+from stoa.app.console import (
+    approvals,
+    connect,
+    events,
+    home,
+    members,
+    records,
+    runs,
+    solution,
+    usage,
+)
+from stoa.app.console.by_mail import mount_by_mail
 from stoa.app.console.frame import frame
 from stoa.app.console.keys import show_keys
 from stoa.app.console.plain import error_page
@@ -37,6 +48,8 @@ _PAGES: tuple[tuple[str, str, Build], ...] = (
     ("/runs", "Runs", runs.show_all),
     ("/runs/{run}", "Run", runs.show),
     ("/inbox", "Inbox", approvals.show),
+    ("/events", "Events", events.show),
+    ("/events/{event}", "Event", events.show_one),
     ("/connect", "Connect a model", connect.show),
     ("/settings/members", "Members", members.show),
     ("/settings/keys", "API keys", show_keys),
@@ -52,6 +65,7 @@ def mount(app: FastAPI, dispatcher: Dispatcher) -> None:
         public_url=dispatcher.platform.settings.resolved_public_url(),
     )
     mount_sign_in(app, dispatcher, callers)
+    mount_by_mail(app, dispatcher)
     app.mount(STATIC_URL, _Forever(directory=STATIC))
     _forget_last_mount()
     Client.shared_head_html = head_html()
@@ -86,8 +100,8 @@ def _add_page(
         client = ui.context.client
         client.title = f"{title} · Stoa" if title else "Stoa"
         ui.add_head_html(f'<meta name="stoa-workspace" content="{caller.workspace_id}">')
-        waiting = await dispatcher.platform.flows.approvals.list(caller)
-        with frame(visit, waiting=len(waiting), wide=path == "/solutions/{solution}"):
+        waiting = (await dispatcher.platform.flows.approvals.count(caller)).waiting
+        with frame(visit, waiting=waiting, wide=path == "/solutions/{solution}"):
             try:
                 await build(visit)
             except StoaError as error:

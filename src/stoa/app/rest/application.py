@@ -15,6 +15,7 @@ from stoa.app.callers import Callers
 from stoa.app.console.shell import mount as mount_console
 from stoa.app.house import at_work
 from stoa.app.rest.approvals import approvals
+from stoa.app.rest.cloud_events import cloud_events
 from stoa.app.rest.envelope import Envelope
 from stoa.app.rest.failures import Described, handle_failures
 from stoa.app.rest.files import files
@@ -72,7 +73,7 @@ def create_app(dispatcher: Dispatcher, *, sample: bool = False, works: bool = Tr
     )
     app.state.parts = parts
     handle_failures(app)
-    for router in (system, session, oidc, files, runs, approvals, operations):
+    for router in (system, session, oidc, files, runs, approvals, cloud_events, operations):
         app.include_router(router(parts))
     app.include_router(gateway(dispatcher, parts.caller))
     app.router.routes.append(Route("/mcp", mcp))

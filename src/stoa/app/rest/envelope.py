@@ -27,7 +27,7 @@ MACHINE_PATHS: Final = ("/api/", "/v1/", "/mcp", "/objects/", "/metrics", "/heal
 
 _log = get_logger("stoa.access")
 _GIVEN_ID = re.compile(r"^[A-Za-z0-9_.-]{8,64}$")
-_SECRET_PATH = re.compile(r"^(/objects/|/setup/|/password/).+$")
+_SECRET_PATH = re.compile(r"^(/objects/|/setup/|/password/|/decide/).+$")
 _DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _CONSOLE_POLICY = (  # the page library compiles its templates in the browser: it needs eval
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "

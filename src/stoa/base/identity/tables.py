@@ -121,5 +121,5 @@ class AuditEvent(Row):
     user_id: Mapped[str] = mapped_column(sa.String(40))
     actor: Mapped[str] = mapped_column(sa.String(200))
     action: Mapped[str] = mapped_column(sa.String(60))
-    subject: Mapped[str] = mapped_column(sa.String(200))
+    subject: Mapped[str] = mapped_column(sa.String(200), index=True)
     details: Mapped[dict[str, Any]]

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from stoa.base.errors import StoaError
 from stoa.core.evaluation.cases import Case, CaseFile, load_cases
 from stoa.core.evaluation.graders import Grade, grade
-from stoa.core.evaluation.report import Report, summarise
+from stoa.core.evaluation.report import Report, compare, summarise
 
 CallOperation = Callable[[str, dict[str, Any]], Awaitable[BaseModel | Mapping[str, Any]]]
 """(operation, request) → result."""
@@ -48,7 +48,7 @@ async def evaluate(
             if on_case is not None:
                 await on_case(name, done, len(cases.case))
         graded.append(summarise(name, grades))
-    return Report(solution=folder.name, bar=cases.bar, graded=graded)
+    return Report(solution=folder.name, bar=cases.bar, graded=graded, comparisons=compare(graded))
 
 
 async def _run(case: Case, cases: CaseFile, call: CallOperation) -> Grade:

@@ -8,11 +8,22 @@ Nothing more is known of who gave it.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from stoa.core.evaluation.cases import Case
 
 _DEEPEST = 10
+
+
+class Verdict(BaseModel):
+    """What one rule of a suite said of an answer."""
+
+    rule: str
+    passed: bool
+    reason: str = ""
+    """What is wrong; of a judge, its reason either way."""
+    judged: str = ""
+    """A judge's word, where a judge was asked."""
 
 
 class Grade(BaseModel):
@@ -20,6 +31,10 @@ class Grade(BaseModel):
 
     case: str
     answer: str
+    asked: str = ""
+    """What was asked, in short, for reports."""
+    verdicts: list[Verdict] = Field(default_factory=list)
+    """Of the rules of a suite, in their order."""
     rank: int | None = None
     """Position, from 1, of the first passage of the right page; 0: not among the first ten."""
     correct: bool | None = None
@@ -31,12 +46,17 @@ class Grade(BaseModel):
     """Of an answerable question: whether it was refused all the same."""
     seconds: float = 0.0
     tokens: int = 0
+    cost_usd: float | None = 0.0
+    """None where the price is not known."""
+    kept: bool = False
+    """The answer was kept from an earlier run; time, tokens and cost are that run's."""
     error: str = ""
 
     @property
     def passed(self) -> bool:
         """Whether everything about the case that counts is right."""
-        return not self.error and self.correct is not False and self.refused is not False
+        right = self.correct is not False and self.refused is not False
+        return not self.error and right and all(each.passed for each in self.verdicts)
 
 
 def grade(case: Case, result: Mapping[str, Any], seconds: float) -> Grade:
@@ -90,26 +110,27 @@ def _rank(case: Case, passages: Sequence[Mapping[str, Any]]) -> int:
 def _citations(
     case: Case, sentences: Sequence[Mapping[str, Any]], passages: Sequence[Mapping[str, Any]]
 ) -> float | None:
-    texts = {passage["id"]: _plain(passage["text"]) for passage in passages}
+    texts = {passage["id"]: plain(passage["text"]) for passage in passages}
     cited = [citation for sentence in sentences for citation in sentence["citations"]]
     if not cited:
         return None
     right = sum(
         _is_document(case, citation)
         and (not case.pages or citation["page"] in case.pages)
-        and _plain(citation["quote"]) in texts.get(citation["passage"], "")
+        and plain(citation["quote"]) in texts.get(citation["passage"], "")
         for citation in cited
     )
     return right / len(cited)
 
 
 def _is_document(case: Case, found: Mapping[str, Any]) -> bool:
-    return not case.document or _plain(case.document) == _plain(found["title"])
+    return not case.document or plain(case.document) == plain(found["title"])
 
 
 def _holds(text: str, wanted: str) -> bool:
-    return any(_plain(each) in _plain(text) for each in wanted.split("|"))
+    return any(plain(each) in plain(text) for each in wanted.split("|"))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Lower case, white space as single spaces: how texts are compared."""
     return " ".join(text.casefold().split())

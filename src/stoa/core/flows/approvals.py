@@ -5,208 +5,235 @@ takes the run off DBOS and leaves; `decide` writes the answer and queues the run
 its finished steps and finds the answer where it asked. Both lock the run's row, and only the one that
 moves it out of WAITING wakes it: an answer that comes while the run is still leaving is not lost.
 
-Telling people by e-mail that something waits for them would hang on `ask`; nothing does yet.
+What the clock does (escalate, remind, expire) is found by one indexed question a second, however many
+wait. The rules are in `approval_rows`, what is said of them in `announcements`.
 """
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from enum import StrEnum
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from pydantic import BaseModel
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from stoa.base.database import EVERY_WORKSPACE, Database, new_id, now
-from stoa.base.errors import Bug, Conflict, Forbidden, InvalidInput, NotFound
-from stoa.base.identity.audit import AuditLog
+from stoa.base.database import EVERY_WORKSPACE, Database, now
+from stoa.base.errors import Bug, InvalidInput
 from stoa.base.identity.caller import Caller, Role
-from stoa.core.flows import runs
+from stoa.core.flows import approval_rows as rows
+from stoa.core.flows import by_link, views
+from stoa.core.flows.announcements import Announcements
+from stoa.core.flows.approval_rows import Ballot
+from stoa.core.flows.by_link import Click, LinkView
 from stoa.core.flows.engine import Engine
 from stoa.core.flows.execution import Execution, Suspended, current_work
-from stoa.core.flows.run import ENDED, RunState
+from stoa.core.flows.letters import Letters
+from stoa.core.flows.links import Tokens
+from stoa.core.flows.questions import (
+    ApprovalState,
+    ApprovalView,
+    Counts,
+    Decision,
+    HistoryEntry,
+    Question,
+    Sought,
+)
 from stoa.core.flows.tables import ApprovalRow, Run
 from stoa.core.flows.watch import Watch
 
 T = TypeVar("T")
 MOST_APPROVALS = 500
-_TEXT_LIMIT = 1_000_000
-_EXPIRE_AT_ONCE = 100
-
-
-class ApprovalState(StrEnum):
-    """Where a question stands."""
-
-    OPEN = "open"
-    DECIDED = "decided"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
-    """Its run was cancelled; a resumed run asks again."""
-
-
-class Decision(BaseModel):
-    """What came of a question."""
-
-    approval_id: str
-    choice: str | None = None
-    """One of the choices; None where the deadline passed first."""
-    text: str | None = None
-    """The text as the person left it, where the question came with one to edit."""
-    decided_by: str | None = None
-    decided_by_name: str = ""
-    decided_at: datetime | None = None
-    expired: bool = False
-
-
-class ApprovalView(BaseModel):
-    """A question as people see it in the inbox."""
-
-    id: str
-    run_id: str
-    solution: str
-    operation: str
-    question: str
-    context: dict[str, Any]
-    choices: list[str]
-    to_role: str | None
-    to_user: str | None
-    editable_text: str | None
-    state: ApprovalState
-    choice: str | None
-    text: str | None
-    decided_by: str | None
-    decided_by_name: str
-    decided_at: datetime | None
-    deadline: datetime | None
-    created_at: datetime
-
-
-class Question(BaseModel):
-    """What a run asks, of whom, and until when."""
-
-    question: str
-    context: dict[str, Any]
-    choices: list[str]
-    to_role: Role | None
-    to_user: str | None
-    deadline: datetime | timedelta | None
-    editable_text: str | None
+_DUE_AT_ONCE = 100
+_LONGEST_TICK = 0.5
+"""Seconds; the thread that looks at the clock also says that this worker lives."""
 
 
 class Approvals:
-    """Asks, lists, decides and expires."""
+    """Asks, lists, decides, reassigns and expires."""
 
     def __init__(
-        self, database: Database, engine: Engine, execution: Execution, watch: Watch
+        self,
+        database: Database,
+        engine: Engine,
+        execution: Execution,
+        watch: Watch,
+        said: Announcements,
+        tokens: Tokens,
     ) -> None:
         self._database = database
         self._engine = engine
         self._execution = execution
         self._watch = watch
-        self._audit = AuditLog(database)
+        self._said = said
+        self._tokens = tokens
 
-    async def ask(self, run_id: str, question: Question) -> Decision:
-        """Inside a workflow, between steps: the decision, once there is one."""
+    @property
+    def letters(self) -> Letters:
+        """The e-mails about questions: who wants them, and which were given up."""
+        return self._said.letters
+
+    async def ask(self, run_id: str, asked: Mapping[str, Any]) -> Decision:
+        """Inside a workflow, between steps: the decision, once there is one.
+
+        Raises:
+            Bug: asked elsewhere, or the question contradicts itself.
+        """
         work = current_work()
         if work is None or work.run_id != run_id or work.step is not None:
             raise Bug("A run asks a person in its own workflow, between steps.")
-        if not question.choices:
-            raise Bug(f"'{question.question}' offers no choice.")
+        try:
+            question = Question.model_validate(asked)
+        except ValidationError as error:
+            raise Bug(f"The question can't be asked: {error.errors()[0]['msg']}.") from error
         approval_id = await self._execution.step(
             "ask", partial(self._open, run_id, question), (), 1
         )
         row = await self._read(lambda s: s.get_one(ApprovalRow, approval_id))
         if row.state in (ApprovalState.DECIDED, ApprovalState.EXPIRED):
-            return _decision_of(row)
-        await asyncio.to_thread(self._engine.cancel, [run_id])
-        if await self._write(lambda s: _leave(s, run_id, approval_id), run_id):
-            await asyncio.to_thread(self._engine.resume, [run_id])
+            return rows.decision_of(row)
+        # Branches beside this one feel the cancelling and may end this task: leaving goes on.
+        await asyncio.shield(self._leave(run_id, approval_id))
         raise Suspended
+
+    async def _leave(self, run_id: str, approval_id: str) -> None:
+        await asyncio.to_thread(self._engine.cancel, [run_id])
+        if await self._write(lambda s: rows.leave(s, run_id, approval_id, self._said), run_id):
+            await asyncio.to_thread(self._engine.resume, [run_id])
 
     async def _open(self, run_id: str, question: Question) -> str:
         step = str(self._engine.step_number)
-        return await self._write(lambda s: _open(s, run_id, step, question), run_id)
+        return await self._write(
+            lambda s: rows.open_question(s, run_id, step, question, self._said), run_id
+        )
+
+    def withdraw(self, session: Session, run: Run, by: Caller) -> None:
+        """Close the open questions of a locked run, in the transaction that cancels it."""
+        rows.withdraw(session, run, by, self._said)
 
     async def list(
-        self, caller: Caller, *, state: ApprovalState | None = ApprovalState.OPEN, limit: int = 100
+        self, caller: Caller, sought: Sought | None = None, *, limit: int = 100
     ) -> list[ApprovalView]:
-        """The caller's inbox, newest first: what he or she may decide, or has decided."""
+        """The caller's inbox: what they may decide, or might have. Without `sought`: what is open."""
         if not 1 <= limit <= MOST_APPROVALS:
             raise InvalidInput(
                 f"{limit} approvals can't be listed.", hint=f"Ask for 1 to {MOST_APPROVALS}."
             )
-        return await self._read(lambda s: _inbox(s, caller, state, limit))
+        return await self._read(lambda s: views.search(s, caller, sought or Sought(), limit))
+
+    async def count(self, caller: Caller) -> Counts:
+        """How many open questions wait for the caller."""
+        return await self._read(lambda s: views.count(s, caller))
+
+    async def changed_at(self, caller: Caller) -> datetime | None:
+        """When anything last happened to a question of the caller's workspace. One index look-up."""
+        return await self._read(lambda s: views.changed_at(s, caller.workspace_id))
 
     async def show(self, caller: Caller, approval_id: str) -> ApprovalView:
         """Raises NotFound for another workspace's, and for one that is not the caller's to see."""
-        return await self._read(lambda s: _view_of(*_visible(s, caller, approval_id)))
+        return await self._read(
+            lambda s: views.view_of(s, *rows.visible(s, caller, approval_id), caller)
+        )
 
-    async def decide(
-        self, caller: Caller, approval_id: str, choice: str, text: str | None = None
-    ) -> Decision:
+    async def history(self, caller: Caller, approval_id: str) -> Sequence[HistoryEntry]:
+        """What happened to a question, oldest first. Raises NotFound as `show`."""
+        return await self._read(lambda s: views.history(s, rows.visible(s, caller, approval_id)[0]))
+
+    async def decide(self, caller: Caller, approval_id: str, ballot: Ballot) -> Decision:
         """Answer. The same answer again is the same decision.
 
-        Args:
-            choice: one of the question's choices.
-            text: the edited text, where the question came with one; None leaves it as it is.
+        Where several people must agree, the decision's `choice` is None until they do.
 
         Raises:
             NotFound: not there, or not the caller's to see.
-            Forbidden: asked of somebody else.
+            Forbidden: asked of somebody else, or the caller is excluded.
             InvalidInput: no such choice, or a text where none was asked for.
             Conflict: decided otherwise before, expired, or the run was cancelled.
         """
-        seen = await self._read(lambda s: _visible(s, caller, approval_id)[0])
+        seen = await self._read(lambda s: rows.visible(s, caller, approval_id)[0])
         await self._expire_if_late(seen)
-        wake, decision = await self._write(
-            lambda s: self._decide(s, caller, approval_id, choice, text), seen.run_id
-        )
-        if wake:
-            await asyncio.to_thread(self._engine.resume, [seen.run_id])
-        return decision
 
-    def _decide(
-        self, session: Session, caller: Caller, approval_id: str, choice: str, text: str | None
-    ) -> tuple[bool, Decision]:
-        row, run = _visible(session, caller, approval_id)
-        run = runs.locked(session, run.id)
-        session.refresh(row, with_for_update=True)
-        if not _may_decide(caller, row, run):
-            asked = row.to_role or "another person"
-            raise Forbidden("This was not asked of you.", hint=f"It waits for {asked}.")
-        text = _check(row, choice, text)
-        if row.state == ApprovalState.DECIDED and (row.choice, row.text) == (choice, text):
-            return False, _decision_of(row)
-        if row.state != ApprovalState.OPEN:
-            raise _too_late(row)
-        row.state, row.choice, row.text = ApprovalState.DECIDED, choice, text
-        row.decided_by, row.decided_by_name, row.decided_at = caller.user_id, caller.name, now()
-        self._audit.record(session, caller, "approval.decided", row.id, choice=choice, run=run.id)
-        wake = _wake(session, run, approval=row.id, choice=choice, by=caller.user_id)
-        return wake, _decision_of(row)
+        def work(session: Session) -> rows.Outcome:
+            row, _ = rows.visible(session, caller, approval_id)
+            run = rows.hold(session, row)
+            return rows.vote(session, caller, (row, run), ballot, self._said)
+
+        outcome = await self._write(work, seen.run_id)
+        if outcome.wake:
+            await asyncio.to_thread(self._engine.resume, [seen.run_id])
+        return outcome.decision
+
+    async def reassign(
+        self, caller: Caller, approval_id: str, to: Role | str, note: str = ""
+    ) -> ApprovalView:
+        """Put a question to somebody else: a role, or a member by id.
+
+        Raises:
+            NotFound: not there, or not the caller's to see.
+            Forbidden: neither asked of the caller nor is the caller an owner.
+            InvalidInput: no such member, or one who may not decide.
+            Conflict: the question is not open any more.
+        """
+        seen = await self._read(lambda s: rows.visible(s, caller, approval_id)[0])
+
+        def work(session: Session) -> ApprovalView:
+            row, _ = rows.visible(session, caller, approval_id)
+            run = rows.hold(session, row)
+            rows.reassign(session, caller, (row, run), to, note, self._said)
+            session.flush()
+            return views.view_of(session, row, run, caller)
+
+        return await self._write(work, seen.run_id)
+
+    async def look(self, click: Click) -> LinkView:
+        """How a link from a letter stands. Changes nothing."""
+        return await self._read(lambda s: by_link.look(s, self._tokens, click))
+
+    async def confirm(self, click: Click, text: str | None = None) -> LinkView:
+        """Make the choice of a link from a letter; or say why nothing was changed.
+
+        Raises InvalidInput: the text is too long.
+        """
+        view, wake = await self._database.write(
+            lambda s: by_link.confirm(s, self._tokens, click, text, self._said),
+            workspace=EVERY_WORKSPACE,
+        )
+        if view.approval is not None:
+            self._watch.ring(view.approval.run_id)
+        if wake is not None:
+            await asyncio.to_thread(self._engine.resume, [wake])
+        return view
 
     async def _expire_if_late(self, row: ApprovalRow) -> None:
         if row.state == ApprovalState.OPEN and row.deadline is not None and row.deadline <= now():
-            await asyncio.to_thread(self._expire, row)
+            await asyncio.to_thread(self._tick, [(row.id, row.run_id)])
 
-    def expire(self) -> None:
-        """Close the questions whose deadline has passed. Blocking; a chore of every worker."""
+    def tick(self) -> None:
+        """Do what is due: escalate, remind, expire. Blocking; a chore of every worker."""
         query = (
-            sa.select(ApprovalRow)
-            .where(ApprovalRow.state == ApprovalState.OPEN, ApprovalRow.deadline <= now())
-            .limit(_EXPIRE_AT_ONCE)
+            sa.select(ApprovalRow.id, ApprovalRow.run_id)
+            .where(ApprovalRow.state == ApprovalState.OPEN, ApprovalRow.due_at <= now())
+            .order_by(ApprovalRow.due_at)
+            .limit(_DUE_AT_ONCE)
         )
-        for row in self._database.read_now(
-            lambda s: s.scalars(query).all(), workspace=EVERY_WORKSPACE
-        ):
-            self._expire(row)
+        due = self._database.read_now(lambda s: s.execute(query).all(), workspace=EVERY_WORKSPACE)
+        self._tick([(approval_id, run_id) for approval_id, run_id in due])
 
-    def _expire(self, row: ApprovalRow) -> None:
-        wake = self._database.write_now(lambda s: _expire(s, row), workspace=EVERY_WORKSPACE)
+    def _tick(self, due: Sequence[tuple[str, str]]) -> None:
+        until = time.monotonic() + _LONGEST_TICK
+        wake = []
+        for approval_id, run_id in due:
+            if self._database.write_now(
+                partial(rows.tick, approval_id=approval_id, said=self._said),
+                workspace=EVERY_WORKSPACE,
+            ):
+                wake.append(run_id)
+            if time.monotonic() > until:
+                break
         if wake:
-            self._engine.resume([row.run_id])
+            self._engine.resume(wake)
 
     async def _read(self, work: Callable[[Session], T]) -> T:
         return await self._database.read(work, workspace=EVERY_WORKSPACE)
@@ -215,147 +242,3 @@ class Approvals:
         result = await self._database.write(work, workspace=EVERY_WORKSPACE)
         self._watch.ring(run_id)
         return result
-
-
-def withdraw(session: Session, run_id: str) -> None:
-    """Close the open questions of a run that is being cancelled."""
-    session.execute(
-        sa.update(ApprovalRow)
-        .where(ApprovalRow.run_id == run_id, ApprovalRow.state == ApprovalState.OPEN)
-        .values(state=ApprovalState.WITHDRAWN)
-    )
-
-
-def _open(session: Session, run_id: str, step: str, question: Question) -> str:
-    """The id of this question of the run, which is there already where the step runs again."""
-    run = runs.locked(session, run_id)
-    query = sa.select(ApprovalRow).where(ApprovalRow.run_id == run_id, ApprovalRow.step == step)
-    asked = session.scalar(query)
-    if asked is not None and asked.question == question.question:
-        return asked.id
-    deadline = question.deadline
-    row = ApprovalRow(
-        id=new_id("approval"),
-        workspace_id=run.workspace_id,
-        run_id=run_id,
-        step=step if asked is None else f"{step}.{run.round}",
-        question=question.question,
-        context=question.context,
-        choices=question.choices,
-        to_role=question.to_role,
-        to_user=question.to_user,
-        editable_text=question.editable_text,
-        state=ApprovalState.OPEN,
-        decided_by_name="",
-        deadline=now() + deadline if isinstance(deadline, timedelta) else deadline,
-        created_at=now(),
-    )
-    session.add(row)
-    return row.id
-
-
-def _leave(session: Session, run_id: str, approval_id: str) -> bool:
-    """Let the run wait; True where the answer came meanwhile and it must be queued again."""
-    run = runs.locked(session, run_id)
-    row = session.get_one(ApprovalRow, approval_id, with_for_update=True)
-    if run.state in ENDED:
-        return False
-    if row.state == ApprovalState.WITHDRAWN:
-        row.state = ApprovalState.OPEN
-    if row.state != ApprovalState.OPEN:
-        return True
-    runs.move(session, run, RunState.WAITING, approval=row.id, question=row.question)
-    run.attempts = 0
-    return False
-
-
-def _wake(session: Session, run: Run, **data: Any) -> bool:
-    if run.state != RunState.WAITING:
-        return False
-    runs.move(session, run, RunState.QUEUED, **data)
-    return True
-
-
-def _expire(session: Session, seen: ApprovalRow) -> bool:
-    run = runs.locked(session, seen.run_id)
-    row = session.get_one(ApprovalRow, seen.id, with_for_update=True)
-    if row.state != ApprovalState.OPEN:
-        return False
-    row.state, row.decided_at = ApprovalState.EXPIRED, now()
-    return _wake(session, run, approval=row.id, expired=True)
-
-
-def _inbox(
-    session: Session, caller: Caller, state: ApprovalState | None, limit: int
-) -> list[ApprovalView]:
-    mine = ApprovalRow.to_user == caller.user_id
-    of_role: list[sa.ColumnElement[bool]] = [ApprovalRow.to_user.is_(None)]
-    if caller.role is not Role.OWNER:
-        of_role.append((ApprovalRow.to_role == caller.role) | ApprovalRow.to_role.is_(None))
-    query = (
-        sa.select(ApprovalRow, Run)
-        .join(Run, Run.id == ApprovalRow.run_id)
-        .where(ApprovalRow.workspace_id == caller.workspace_id, mine | sa.and_(*of_role))
-        .order_by(ApprovalRow.created_at.desc(), ApprovalRow.id.desc())
-        .limit(limit)
-    )
-    if state is not None:
-        query = query.where(ApprovalRow.state == state)
-    return [_view_of(row, run) for row, run in session.execute(query)]
-
-
-def _visible(session: Session, caller: Caller, approval_id: str) -> tuple[ApprovalRow, Run]:
-    row = session.get(ApprovalRow, approval_id)
-    if row is not None and row.workspace_id == caller.workspace_id:
-        run = session.get_one(Run, row.run_id)
-        if runs.may_see(caller, run) or _may_decide(caller, row, run):
-            return row, run
-    raise NotFound(f"There is no approval '{approval_id}'.", hint="Look into the inbox.")
-
-
-def _may_decide(caller: Caller, row: ApprovalRow, run: Run) -> bool:
-    if not caller.may(f"{run.solution}.{run.operation}"):
-        return False
-    if row.to_user is not None:
-        return row.to_user == caller.user_id
-    return row.to_role is None or caller.role in (row.to_role, Role.OWNER)
-
-
-def _check(row: ApprovalRow, choice: str, text: str | None) -> str | None:
-    if choice not in row.choices:
-        raise InvalidInput(
-            f"'{choice}' is not offered.", hint=f"Choose one of: {', '.join(row.choices)}."
-        )
-    if text is not None and row.editable_text is None:
-        raise InvalidInput("There is no text to edit.", hint="Send the choice alone.")
-    if text is not None and len(text) > _TEXT_LIMIT:
-        raise InvalidInput("The text is too long.", hint=f"At most {_TEXT_LIMIT} characters.")
-    return row.editable_text if text is None else text
-
-
-def _too_late(row: ApprovalRow) -> Conflict:
-    if row.state == ApprovalState.DECIDED:
-        who = row.decided_by_name or row.decided_by
-        return Conflict(
-            f"{who} has decided: {row.choice}.", hint="A decision stands.", choice=row.choice
-        )
-    if row.state == ApprovalState.EXPIRED:
-        return Conflict("The deadline has passed.", hint="Start the run anew to be asked again.")
-    return Conflict("The run was cancelled.", hint="Resume the run to be asked again.")
-
-
-def _decision_of(row: ApprovalRow) -> Decision:
-    return Decision(
-        approval_id=row.id,
-        choice=row.choice,
-        text=row.text,
-        decided_by=row.decided_by,
-        decided_by_name=row.decided_by_name,
-        decided_at=row.decided_at,
-        expired=row.state == ApprovalState.EXPIRED,
-    )
-
-
-def _view_of(row: ApprovalRow, run: Run) -> ApprovalView:
-    fields = {name: getattr(row, name) for name in ApprovalView.model_fields if hasattr(row, name)}
-    return ApprovalView(**fields, solution=run.solution, operation=run.operation)

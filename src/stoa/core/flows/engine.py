@@ -11,9 +11,12 @@ Decided here, because the defaults of DBOS 3.4 are otherwise:
   destroyed: `stop` gives the loop new ones.
 - `destroy` is called in a thread: DBOS's queue threads wait for the loop while it waits for them.
 - Starting a run, and its row, are one transaction, through the client's `…_in_transaction`.
+- Steps are numbered in the order they begin. Branches that run side by side would share one count and
+  be numbered otherwise on every replay, so `branch` gives each its own range of numbers.
 """
 
 import asyncio
+import copy
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,11 +27,12 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions
+from dbos._context import DBOSContext, _dbos_context_var, get_local_dbos_context
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from stoa.base.database import Database
-from stoa.base.errors import SetupError
+from stoa.base.database import Database, wait_out_restarts
+from stoa.base.errors import Bug, SetupError
 
 APPLICATION = "stoa"
 FORMAT = "1"
@@ -43,6 +47,8 @@ ACTIVE = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
 _KEEP_EVERY_STEP = 2**31 - 1
 _POOL = 8
 _THREADS = 64
+_LAST_STEP = 2**31 - 1
+"""Step numbers are 32-bit integers in the database."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +218,29 @@ class Engine:
         """Inside a workflow: do it once, keep its plain result, and stop it when cancelled."""
         return await DBOS.run_step_async({"name": name, "preemptible": True}, work)
 
+    def reserve(self, branches: int, width: int) -> int:
+        """Inside a workflow: set numbers aside for branches, `width` each; the first of them.
+
+        Raises:
+            Bug: there are not that many numbers.
+        """
+        context = _context()
+        first = context.function_id
+        if first + branches * width > _LAST_STEP:
+            raise Bug(f"{branches} branches of up to {width} steps do not fit into one run.")
+        context.function_id = first + branches * width
+        return first
+
+    def branch(self, first: int) -> None:
+        """Number the steps of this task, and of no other, from `first` on."""
+        context = copy.copy(_context())
+        context.function_id = first
+        _dbos_context_var.set(context)
+
+    def count(self) -> int:
+        """The number of the step that began last in this branch."""
+        return _context().function_id
+
     @property
     def step_number(self) -> int:
         """Inside a step: its number among the recorded steps of the run, from 1."""
@@ -234,6 +263,13 @@ class Engine:
         if self._sql is not None:
             self._sql.dispose()
         self._client = self._sql = None
+
+
+def _context() -> DBOSContext:
+    context = get_local_dbos_context()
+    if context is None:
+        raise Bug("There is no run to branch here.")
+    return context
 
 
 def share(concurrency: int) -> int:
@@ -286,7 +322,9 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 def _sql_engine(database: Database) -> sa.Engine:
     if not database.is_sqlite:
-        return sa.create_engine(database.url, pool_size=_POOL, max_overflow=4, pool_pre_ping=True)
+        engine = sa.create_engine(database.url, pool_size=_POOL, max_overflow=4, pool_pre_ping=True)
+        wait_out_restarts(engine)
+        return engine
     engine = sa.create_engine(database.url, pool_size=_POOL, connect_args={"timeout": 30})
     event.listen(engine, "connect", _prepare_sqlite)
     return engine

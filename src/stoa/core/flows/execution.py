@@ -4,6 +4,12 @@ The workflow function is replayed from its first line after a crash; steps that 
 from their records. So that a replay shows nothing twice, what the function says between steps
 (progress, events) is numbered, and a number that is there already is left out. What a step says
 while it works needs no number: a finished step does not run again.
+
+Branches that run side by side number their steps and words each for itself, so that a replay finds
+them whatever the order in which they came to an end.
+
+A database that goes away is nobody's error: the run stays as it is, and is queued again when the
+database is back (`sweep.py`).
 """
 
 import asyncio
@@ -11,7 +17,7 @@ import itertools
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,7 +27,7 @@ import sqlalchemy as sa
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
-from stoa.base.database import EVERY_WORKSPACE, Database
+from stoa.base.database import EVERY_WORKSPACE, Database, is_lost
 from stoa.base.errors import Bug, Forbidden, ProviderError, SetupError, StoaError
 from stoa.base.identity.caller import EDITORS, EVERYONE, OWNERS, REVIEWERS, Caller, Role
 from stoa.base.identity.tables import Membership, User
@@ -39,6 +45,9 @@ _LONG_STEP = 0.3
 """Seconds after which a step is shown as started; a shorter one is shown when it has finished."""
 _PROGRESS_EVERY = 0.1
 _FIRST_PAUSE = 0.5
+_STEPS_OF_A_BRANCH = 10_000
+"""Step numbers set aside for each branch; its own branches have a hundredth of them each."""
+_SHARE_OF_A_BRANCH = 100
 _RESULT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
 
@@ -66,6 +75,12 @@ class Work:
     failures: list[tuple[StoaError, int]] = field(default_factory=list)
     step: int | None = None
     speech: _Speech = field(default_factory=_Speech)
+    path: str = ""
+    """Names the branch among those of the run; empty on the trunk."""
+    width: int = _STEPS_OF_A_BRANCH
+    """Step numbers that a branch from here may have."""
+    last: int | None = None
+    """The last step number of this branch."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +126,9 @@ class Execution:
                 self._watch.ring(run_id, ended=True)
             else:
                 await self._work_on(begun)
+        except Exception as error:
+            _let_go_if_lost(error)
+            raise
         finally:
             if self._tasks.get(run_id) is task:
                 del self._tasks[run_id]
@@ -134,11 +152,12 @@ class Execution:
             unkept = Bug("The workflow's result is not plain JSON.", hint="Dump it with mode=json.")
             unkept.__cause__ = error
             await self._fail(work, unkept)
-        except BaseExceptionGroup as group:  # of steps that ran side by side
+        except BaseExceptionGroup as group:  # of a workflow that made tasks of its own
             if group.subgroup(Suspended) is not None:
                 raise asyncio.CancelledError from None
             await self._fail(work, _first(group))
         except Exception as error:  # noqa: BLE001 - the edge: it becomes the run's error
+            _let_go_if_lost(error)
             await self._fail(work, error)
         else:
             end = partial(runs.finish, run_id=run_id, result=result)
@@ -166,6 +185,8 @@ class Execution:
         current = _current.get()
         if current is None or current.step is not None:
             return await _try(work, arguments, tries)
+        if current.last is not None and self._engine.count() >= current.last:
+            raise Bug("A branch has too many steps.", hint="Make fewer, larger steps.")
         record = Record(work)
 
         async def once() -> dict[str, Any]:
@@ -193,6 +214,7 @@ class Execution:
         try:
             kept = {"result": record.write(await work())}
         except Exception as error:  # noqa: BLE001 - the edge: it becomes the step's record
+            _let_go_if_lost(error)
             told = as_stoa_error(error, where=f"step {name} of run {inside.run_id}")
             kept = {"error": write_error(told), "step": inside.step}
         finally:
@@ -222,7 +244,8 @@ class Execution:
         if work is None or work.run_id != run_id:
             await self._say(run_id, (message, done, total), None)
         elif work.step is None:
-            await self._say(run_id, (message, done, total), f"progress.{next(work.numbers)}")
+            key = f"progress.{work.path}{next(work.numbers)}"
+            await self._say(run_id, (message, done, total), key)
         elif time.monotonic() - work.speech.at < _PROGRESS_EVERY:
             work.speech.held = (message, done, total)
         else:
@@ -250,10 +273,48 @@ class Execution:
         """Add an event of the work itself to the history."""
         work = _current.get()
         mine = work is not None and work.run_id == run_id and work.step is None
-        key = f"emit.{next(work.numbers)}" if work is not None and mine else None
+        key = f"emit.{work.path}{next(work.numbers)}" if work is not None and mine else None
         await self._write(
             run_id, partial(runs.note, run_id=run_id, kind="emit", data=data, key=key)
         )
+
+    async def side_by_side(
+        self, works: Sequence[Callable[[], Awaitable[Any]]], at_once: int
+    ) -> list[Any]:
+        """Do all `works`, at most `at_once` at a time; their results in the order of `works`.
+
+        The first error ends the others and is raised as it is.
+        """
+        if at_once < 1:
+            raise Bug("Nothing can be done zero at a time.")
+        current = _current.get()
+        if current is not None and current.step is not None:
+            current = None  # within a step nothing is recorded, so nothing is numbered
+        width = current.width if current is not None else 0
+        first = self._engine.reserve(len(works), width) if current is not None else 0
+        places = asyncio.Semaphore(at_once)
+
+        async def branch(start: int, work: Callable[[], Awaitable[Any]]) -> Any:
+            async with places:
+                if current is not None:
+                    self._engine.branch(start)
+                    _current.set(_branch_of(current, start))
+                return await work()
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(branch(first + position * width, work))
+                    for position, work in enumerate(works)
+                ]
+        except BaseExceptionGroup as errors:
+            raise _foremost(errors) from None
+        return [task.result() for task in tasks]
+
+    @property
+    def working(self) -> Collection[str]:
+        """Ids of the runs that this process works on now."""
+        return self._tasks.keys()
 
     def interrupt(self, run_id: str) -> None:
         """Stop what this process does for a run, wherever it awaits."""
@@ -335,6 +396,38 @@ def _first(group: BaseExceptionGroup[BaseException]) -> Exception:
     while isinstance(first, ExceptionGroup):
         first = first.exceptions[0]
     return first
+
+
+def _branch_of(current: Work, start: int) -> Work:
+    return replace(
+        current,
+        numbers=itertools.count(1),
+        path=f"{start}.",
+        width=max(1, current.width // _SHARE_OF_A_BRANCH),
+        last=start + current.width,
+    )
+
+
+def _foremost(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Of the errors of branches the one that says most: that the run waits, that it was stopped, or
+    the first that went wrong."""
+    leaves = _leaves(group)
+    others = [leaf for leaf in leaves if not isinstance(leaf, Exception)]
+    waits = [leaf for leaf in others if isinstance(leaf, Suspended)]
+    return [*waits, *others, *leaves][0]
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for each in error.exceptions for leaf in _leaves(each)]
+
+
+def _let_go_if_lost(error: Exception) -> None:
+    """Interrupt instead of failing where the database is away: the run is queued again later."""
+    if any(is_lost(each) for each in _chain(error)):
+        log.warning("the database went away: a run is let go and will be queued again")
+        raise asyncio.CancelledError from error
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

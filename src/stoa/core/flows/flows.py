@@ -6,22 +6,29 @@ It knows no solution: it runs registered functions by name.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from stoa.base.database import EVERY_WORKSPACE, Database
 from stoa.base.errors import Bug, Conflict, InvalidInput
-from stoa.base.identity.caller import Caller, Role
+from stoa.base.identity.audit import AuditLog
+from stoa.base.identity.caller import Caller
+from stoa.base.mail import Mail
+from stoa.base.secrets import load_secret
 from stoa.base.settings import Settings
 from stoa.core.flows import runs
-from stoa.core.flows.approvals import Approvals, Decision, Question, withdraw
+from stoa.core.flows.announcements import Announcements, Outbox
+from stoa.core.flows.approvals import Approvals
 from stoa.core.flows.engine import Engine, Pace
 from stoa.core.flows.execution import Execution
 from stoa.core.flows.keeper import Chore, Keeper
+from stoa.core.flows.letters import Letters, Post
+from stoa.core.flows.links import Tokens
+from stoa.core.flows.questions import Asking, Decision
 from stoa.core.flows.retention import Retention
 from stoa.core.flows.run import ENDED, RunEvent, RunState, RunView, Workflow
 from stoa.core.flows.schedules import Scheduled, Schedules, ScheduleView
@@ -42,7 +49,15 @@ _LOOK_ANYWAY = 2.0
 class Flows:
     """Starts, watches, cancels and resumes runs. One per process."""
 
-    def __init__(self, settings: Settings, database: Database, *, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        *,
+        events: Outbox | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        """Raises SetupError: the mail server's settings can't be used."""
         self._database = database
         self._pace = pace = pace or Pace()
         self._workflows: dict[str, Workflow] = {}
@@ -52,11 +67,22 @@ class Flows:
         self._workers = Workers(database, self._engine, name, settings.home)
         self._watch = Watch(database, pace.watch)
         self._execution = Execution(database, self._engine, self._watch, self._workflows)
-        self._sweep = Sweep(database, self._engine, 2 * pace.sweep)
+        self._sweep = Sweep(
+            database, self._engine, 2 * pace.sweep, lambda: [*self._execution.working]
+        )
         self._schedules = Schedules(database, self._engine)
         self._retention = Retention(database, self._engine)
-        self._keeper: Keeper | None = None
-        self.approvals = Approvals(database, self._engine, self._execution, self._watch)
+        self._keepers: list[Keeper] = []
+        post = Post(
+            Mail.of(settings),
+            Tokens(load_secret(settings)),
+            settings.resolved_public_url(),
+            pause=15 * pace.beat,
+        )
+        said = Announcements(AuditLog(database), events, Letters(database, post))
+        self.approvals = Approvals(
+            database, self._engine, self._execution, self._watch, said, post.tokens
+        )
         """The questions that runs have put to people: list, show, decide."""
 
     def register(self, name: str, workflow: Workflow) -> None:
@@ -93,15 +119,20 @@ class Flows:
         if works:
             await asyncio.to_thread(self._workers.join)
             await self._engine.work(self._execution.run, self._schedules.call)
-            self._keeper = Keeper(self._chores())
-            self._keeper.start()
+            self._keepers.append(Keeper("flows-keeper", self._chores()))
+            letters = self.approvals.letters
+            if letters.enabled:  # a thread of its own: a mail server may be slow
+                chore = Chore("letters", self._pace.beat, letters.send_due)
+                self._keepers.append(Keeper("flows-letters", (chore,)))
+            for keeper in self._keepers:
+                keeper.start()
 
     def _chores(self) -> tuple[Chore, ...]:
         beat, sweep = self._pace.beat, self._pace.sweep
         return (
             Chore("beat", beat, self._workers.beat),
             Chore("reap", beat, lambda: self._workers.reap(self._pace.dead_after)),
-            Chore("deadlines", beat, self.approvals.expire),
+            Chore("deadlines", beat, self.approvals.tick),
             Chore("schedules", beat, self._schedules.look),
             Chore("adopt", sweep, self._workers.adopt),
             Chore("sweep", sweep, self._sweep.do),
@@ -113,8 +144,8 @@ class Flows:
         if not self._launched or self._closed:
             return
         self._closed = True
-        if self._keeper is not None:
-            await asyncio.to_thread(self._keeper.stop)
+        for keeper in self._keepers:
+            await asyncio.to_thread(keeper.stop)
         await self._execution.close()
         await self._engine.stop()
         await self._watch.close()
@@ -184,6 +215,17 @@ class Flows:
         result: T = await self._execution.step(name, work, arguments, retries + 1)
         return result
 
+    async def side_by_side(
+        self, *works: Callable[[], Awaitable[Any]], at_once: int = 8
+    ) -> list[Any]:
+        """Inside a workflow: do `works`, at most `at_once` at a time; results in their order.
+
+        Each may have up to 10,000 steps, which replay in whatever order they ended. One that asks a
+        person stops the others where they are until the decision is there. The first error ends them
+        all and is raised. Outside a workflow: the same, without records.
+        """
+        return await self._execution.side_by_side(works, at_once)
+
     async def progress(self, run_id: str, message: str, done: int, total: int) -> None:
         """Inside a workflow: note how far it is."""
         await self._execution.progress(run_id, message, done, total)
@@ -193,35 +235,19 @@ class Flows:
         await self._execution.emit(run_id, data)
 
     async def ask_person(
-        self,
-        run_id: str,
-        *,
-        question: str,
-        choices: Sequence[str],
-        to: Role | str | None = None,
-        context: dict[str, Any] | None = None,
-        deadline: datetime | timedelta | None = None,
-        editable_text: str | None = None,
+        self, run_id: str, *, question: str, choices: Sequence[str], **more: Unpack[Asking]
     ) -> Decision:
         """Inside a workflow, between steps: wait for a person, holding no thread and no place.
 
         Args:
             question: what the person reads.
             choices: what there is to choose from, such as `approve` and `reject`.
-            to: a role, or the id of a user; None: whoever may start the operation.
-            context: plain JSON shown with the question.
-            deadline: a time, or how long from now; after it the decision is `expired`.
-            editable_text: a text that the person may change before choosing.
+            more: whom to ask, what to show, how many must agree, until when (see `Asking`).
+
+        Raises:
+            Bug: asked within a step, or the question contradicts itself.
         """
-        asked = Question(
-            question=question,
-            context=context or {},
-            choices=[*choices],
-            to_role=to if isinstance(to, Role) else None,
-            to_user=None if isinstance(to, Role) else to,
-            deadline=deadline,
-            editable_text=editable_text,
-        )
+        asked = {"question": question, "choices": [*choices], **more}
         return await self.approvals.ask(run_id, asked)
 
     async def add_schedule(
@@ -300,7 +326,7 @@ class Flows:
             run = runs.locked(session, run_id)
             if run.state not in ENDED:
                 runs.move(session, run, RunState.CANCELLED, by=caller.user_id)
-                withdraw(session, run_id)
+                self.approvals.withdraw(session, run, caller)
             return runs.view_of(run)
 
         view = await self._write(mark)

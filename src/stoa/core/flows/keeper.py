@@ -26,10 +26,10 @@ class Chore:
 class Keeper:
     """Does chores until it is stopped."""
 
-    def __init__(self, chores: Sequence[Chore]) -> None:
+    def __init__(self, name: str, chores: Sequence[Chore]) -> None:
         self._chores = chores
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="flows-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin; every chore is done once at once."""

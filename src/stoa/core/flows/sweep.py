@@ -2,9 +2,12 @@
 
 Starting a run is one transaction, but ending, cancelling, waiting and waking are a write of ours and
 one of DBOS's, in an order that leaves the run's row telling the truth. This makes DBOS follow it.
+
+A run that this process owns and yet does not work on, because the database went away under it, is
+queued again too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -15,7 +18,7 @@ from sqlalchemy.orm import Session
 from stoa.base.database import EVERY_WORKSPACE, Database, now
 from stoa.base.errors import Bug
 from stoa.core.flows import runs
-from stoa.core.flows.engine import ACTIVE, Engine
+from stoa.core.flows.engine import ACTIVE, QUEUE, Engine
 from stoa.core.flows.run import RunState
 from stoa.core.flows.tables import Run
 
@@ -28,15 +31,25 @@ _RECENT = timedelta(hours=1)
 class Sweep:
     """Looks at a page of quiet runs at a time, round and round."""
 
-    def __init__(self, database: Database, engine: Engine, quiet: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        engine: Engine,
+        quiet: float,
+        working: Callable[[], Collection[str]],
+    ) -> None:
+        """`working`: the runs that this process works on at the moment it is called."""
         self._database = database
         self._engine = engine
+        self._working = working
+        self._stranded: set[str] = set()
         self._quiet = timedelta(seconds=quiet)
         self._after = ""
 
     def do(self) -> None:
         """One page."""
         self._cancel_again()
+        self._pick_up()
         quiet = self._database.read_now(self._page, workspace=EVERY_WORKSPACE)
         self._after = quiet[-1].id if len(quiet) == _PAGE else ""
         statuses = self._engine.statuses([run.id for run in quiet]) if quiet else {}
@@ -69,6 +82,16 @@ class Sweep:
         active = [run_id for run_id, status in statuses.items() if status in ACTIVE]
         if active:
             self._engine.cancel(active)
+
+    def _pick_up(self) -> None:
+        """Seen twice, so that one which is just being taken off the queue is left alone."""
+        owned = {
+            id_ for id_, queue in self._engine.owned_by(self._engine.executor_id) if queue == QUEUE
+        }
+        idle = owned - set(self._working())
+        if again := idle & self._stranded:
+            self._engine.resume(sorted(again))
+        self._stranded = idle - again
 
     def _write(self, work: Callable[[Session], T]) -> T:
         return self._database.write_now(work, workspace=EVERY_WORKSPACE)

@@ -1,4 +1,4 @@
-"""The tables of the flows room: runs and their events, approvals, schedules, workers.
+"""The tables of the flows room: runs and their events, approvals and their letters, schedules, workers.
 
 They are the truth that people see. What DBOS keeps beside them (queue, recorded steps) is the means
 by which a run gets to its end; it can be read here nowhere.
@@ -75,7 +75,9 @@ class ApprovalRow(WorkspaceRow, Row):
     __tablename__ = "approval"
     __table_args__ = (
         sa.UniqueConstraint("run_id", "step"),
-        sa.Index("ix_approval_state_deadline", "state", "deadline"),
+        sa.Index("ix_approval_state_due_at", "state", "due_at"),
+        sa.Index("ix_approval_inbox", "workspace_id", "state", "created_at"),
+        sa.Index("ix_approval_workspace_id_changed_at", "workspace_id", "changed_at"),
     )
 
     id: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
@@ -87,17 +89,106 @@ class ApprovalRow(WorkspaceRow, Row):
     question: Mapped[str] = mapped_column(sa.Text)
     context: Mapped[dict[str, Any]]
     choices: Mapped[list[str]]
+    highlights: Mapped[list[Any]] = mapped_column(default=list)
     to_role: Mapped[str | None] = mapped_column(sa.String(20))
     to_user: Mapped[str | None] = mapped_column(sa.String(40))
     editable_text: Mapped[str | None] = mapped_column(sa.Text)
+    people: Mapped[int] = mapped_column(default=1)
+    excluding: Mapped[list[str]] = mapped_column(default=list)
     state: Mapped[str] = mapped_column(sa.String(20))
     choice: Mapped[str | None] = mapped_column(sa.String(80))
     text: Mapped[str | None] = mapped_column(sa.Text)
+    reason: Mapped[str] = mapped_column(sa.Text, default="")
+    way: Mapped[str | None] = mapped_column(sa.String(20))
     decided_by: Mapped[str | None] = mapped_column(sa.String(40))
     decided_by_name: Mapped[str] = mapped_column(sa.String(200), default="")
     decided_at: Mapped[datetime | None]
     deadline: Mapped[datetime | None]
+    default_choice: Mapped[str | None] = mapped_column(sa.String(80))
+    escalate_role: Mapped[str | None] = mapped_column(sa.String(20))
+    escalate_user: Mapped[str | None] = mapped_column(sa.String(40))
+    escalate_at: Mapped[datetime | None]
+    """Gone once it has happened; `escalated_at` says when."""
+    escalated_at: Mapped[datetime | None]
+    remind_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    """The nearest of deadline, escalation and reminder: what the clock looks for, by index."""
+    changed_at: Mapped[datetime]
     created_at: Mapped[datetime]
+
+
+class VoteRow(WorkspaceRow, Row):
+    """What one person chose of a question; several people may have to agree."""
+
+    __tablename__ = "approval_vote"
+
+    approval_id: Mapped[str] = mapped_column(
+        sa.String(40), sa.ForeignKey("approval.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(200))
+    choice: Mapped[str] = mapped_column(sa.String(80))
+    text: Mapped[str | None] = mapped_column(sa.Text)
+    reason: Mapped[str] = mapped_column(sa.Text)
+    way: Mapped[str] = mapped_column(sa.String(20))
+    at: Mapped[datetime]
+
+
+class LetterRow(WorkspaceRow, Row):
+    """An e-mail to one person about one question, to be sent until it is sent or given up.
+
+    Only what it is about is kept: its words and links are made when it is sent, the same each time.
+    """
+
+    __tablename__ = "approval_letter"
+    __table_args__ = (
+        sa.UniqueConstraint("approval_id", "user_id", "kind"),
+        sa.Index("ix_approval_letter_state_next_at", "state", "next_at"),
+    )
+
+    id: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    approval_id: Mapped[str] = mapped_column(
+        sa.String(40), sa.ForeignKey("approval.id", ondelete="CASCADE")
+    )
+    user_id: Mapped[str] = mapped_column(
+        sa.String(40), sa.ForeignKey("user.id", ondelete="CASCADE"), index=True
+    )
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    state: Mapped[str] = mapped_column(sa.String(20))
+    attempts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str] = mapped_column(sa.String(500), default="")
+    next_at: Mapped[datetime]
+    """When it may be tried next. Whoever tries moves it first, so that others keep away."""
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+
+
+class LinkRow(WorkspaceRow, Row):
+    """A link in a letter: lets one person make one choice of one question, once. Only its hash is here."""
+
+    __tablename__ = "approval_link"
+
+    token_hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    approval_id: Mapped[str] = mapped_column(
+        sa.String(40), sa.ForeignKey("approval.id", ondelete="CASCADE"), index=True
+    )
+    user_id: Mapped[str] = mapped_column(
+        sa.String(40), sa.ForeignKey("user.id", ondelete="CASCADE"), index=True
+    )
+    choice: Mapped[str] = mapped_column(sa.String(80))
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class MailOptOut(WorkspaceRow, Row):
+    """A member who wants no e-mails about questions of this workspace."""
+
+    __tablename__ = "approval_mail_opt_out"
+    __table_args__ = (sa.PrimaryKeyConstraint("workspace_id", "user_id"),)
+
+    user_id: Mapped[str] = mapped_column(
+        sa.String(40), sa.ForeignKey("user.id", ondelete="CASCADE"), index=True
+    )
 
 
 class ScheduleRow(WorkspaceRow, Row):
