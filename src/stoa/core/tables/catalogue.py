@@ -86,6 +86,8 @@ class Catalogue(_Frozen):
 
     dialect: Dialect
     version: int = 0
+    default_schema: str = ""
+    """What the database calls the schema of tables without one; empty: its usual name."""
     tables: tuple[Table, ...]
 
     @cached_property

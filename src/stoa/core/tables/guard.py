@@ -8,30 +8,23 @@ written into it, and what comes out is printed again from the tree: no character
 passed on. It knows no driver: what it lets through runs on a locked-down connection besides.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from stoa.base.errors import UserError
+from sqlglot import exp
+
 from stoa.core.tables.catalogue import Catalogue
+from stoa.core.tables.guarding.names import Names, physical_tables
+from stoa.core.tables.guarding.parsing import Refused, parse, print_sql, refused
+from stoa.core.tables.guarding.policies import (
+    Policy,
+    check_names,
+    check_policy,
+    check_table,
+    enforce,
+)
+from stoa.core.tables.guarding.resolving import resolve
 
-
-class Refused(UserError):
-    """A statement that is not one read-only query over what the caller may see."""
-
-    code = "query_refused"
-    status = 422
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What a caller may see of a database."""
-
-    tables: frozenset[str] | None = None
-    """Keys of the permitted tables; None: all."""
-    rows: Mapping[str, str] = field(default_factory=dict)
-    """Table key → SQL predicate over its own columns; only rows that fulfil it exist."""
-    masked: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Table key → columns that read as NULL."""
+__all__ = ["Guarded", "Policy", "Refused", "check_policy", "guard"]
 
 
 @dataclass(frozen=True)
@@ -58,4 +51,43 @@ def guard(sql: str, catalogue: Catalogue, policy: Policy, *, limit: int) -> Guar
         Refused: not one read-only query over permitted tables, columns and functions; the hint
             names the part.
     """
-    raise NotImplementedError
+    dialect = catalogue.dialect
+    tree = parse(sql, dialect)
+    if isinstance(tree, exp.Subquery) and tree.is_wrapper:
+        tree = tree.unnest()
+    check_names(policy, catalogue)
+    tables = physical_tables(tree, Names.of(catalogue))
+    for _, table in tables:
+        check_table(table, policy)
+    columns = resolve(tree, tables, dialect)
+    for node, table in tables:
+        enforce(node, table, policy, dialect)
+    for column in tree.find_all(exp.Column):
+        column.set("db", None)  # resolved, and the alias of a wrapped table has no schema
+    most = _bound(tree, limit)
+    keys = tuple(dict.fromkeys(table.key for _, table in tables))
+    return Guarded(print_sql(tree, dialect), keys, columns, most)
+
+
+def _bound(tree: exp.Query, limit: int) -> int:
+    """Give the statement a LIMIT, or lower its own; return the rows it may give."""
+    own = tree.args.get("limit")
+    most = limit
+    if isinstance(own, exp.Fetch):
+        most = min(limit, _number(own.args.get("count") or exp.Literal.number(1)))
+    elif own is not None and not _is_all(own.expression):
+        most = min(limit, _number(own.expression))
+    tree.set("limit", exp.Limit(expression=exp.Literal.number(most)))
+    return most
+
+
+def _number(value: exp.Expr) -> int:
+    if not (isinstance(value, exp.Literal) and not value.is_string and value.this.isdigit()):
+        raise refused("its LIMIT is not a plain number", "Write LIMIT with a number.")
+    return int(value.this[:18])
+
+
+def _is_all(value: exp.Expr) -> bool:
+    return isinstance(value, exp.Null) or (
+        isinstance(value, exp.Var) and value.name.upper() == "ALL"
+    )
