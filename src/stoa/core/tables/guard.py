@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from stoa.base.errors import Refused
 from stoa.core.tables.catalogue import Catalogue
 from stoa.core.tables.guarding.names import Names, physical_tables
-from stoa.core.tables.guarding.parsing import Refused, parse, print_sql, refused
+from stoa.core.tables.guarding.parsing import parse, print_sql, refused
 from stoa.core.tables.guarding.policies import (
     Policy,
     check_names,

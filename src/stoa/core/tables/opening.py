@@ -1,6 +1,6 @@
 """Keeps connected databases open between questions: one pool each, closed when nobody asked for a while.
 
-A database is opened by whoever knows its URL, under a key that changes with the URL. It knows no
+A database is made by whoever knows its URL, under a key that changes with the URL. It knows no
 workspace and no rights: those are checked by whoever asks for the key.
 """
 
@@ -32,15 +32,17 @@ class OpenDatabases:
         self._open: dict[str, _Opened] = {}
 
     @asynccontextmanager
-    async def use(self, key: str, url: Callable[[], str]) -> AsyncIterator[ReadOnlyDatabase]:
-        """The database under `key`, opened with `url()` where it is not open yet.
+    async def use(
+        self, key: str, make: Callable[[], ReadOnlyDatabase]
+    ) -> AsyncIterator[ReadOnlyDatabase]:
+        """The database under `key`, made by `make()` where it is not open yet.
 
         Raises:
             UserError: the URL can't be used.
         """
         opened = self._open.get(key)
         if opened is None:
-            opened = self._open[key] = _Opened(ReadOnlyDatabase(url()))
+            opened = self._open[key] = _Opened(make())
         opened.users += 1
         try:
             yield opened.database

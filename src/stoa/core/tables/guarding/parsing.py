@@ -12,7 +12,7 @@ from sqlglot.dialects.dialect import Dialect as Grammar
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import Token, TokenType
 
-from stoa.base.errors import UserError
+from stoa.base.errors import Refused
 from stoa.core.tables.catalogue import Dialect
 from stoa.core.tables.guarding.allowed import (
     ARGUMENTS,
@@ -45,13 +45,6 @@ _BREAKS: Final = {
     *_CLOSING,
 }
 logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of what we refuse anyway
-
-
-class Refused(UserError):
-    """A statement that is not one read-only query over what the caller may see."""
-
-    code = "query_refused"
-    status = 422
 
 
 def refused(part: str, hint: str) -> Refused:
