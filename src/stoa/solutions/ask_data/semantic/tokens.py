@@ -16,7 +16,7 @@ _TOKEN: Final = re.compile(
     r"""(?P<day>\b\d{4}-\d{2}-\d{2}\b)
     |(?P<quoted>"[^"]+"|“[^”]+”|‘[^’]+’|`[^`]+`|(?<!\w)'[^']+'(?!\w))
     |(?P<number>(?<![\w.])[$€£]?-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[kKmM%](?!\w))?(?![\w-]*[^\W\d_]))
-    |(?P<word>[^\W_]+(?:[.&/_'’@-]+[^\W_]+)*(?:['’](?!\w))?)
+    |(?P<word>[^\W_]+(?:[.&/_'’@]+[^\W_]+)*(?:['’](?!\w))?)
     |(?P<sign>>=|<=|!=|<>|==|[<>=≥≤%\#&,;.?!:()])""",
     re.VERBOSE,
 )
@@ -60,7 +60,7 @@ def tokenise(question: str) -> list[Token]:
         text = match.group()
         if kind == "sign" and text in ".?!;:":
             first = True
-            if text in ".;" and match.end() < len(question.rstrip()):
+            if text in ".;?" and match.end() < len(question.rstrip()):
                 found.append(Token(text, "sign", ";"))
             continue
         found.extend(_tokens(kind or "word", text, first))
@@ -93,7 +93,7 @@ def _number_words(tokens: list[Token]) -> list[Token]:
     """`five`, `twenty-five`, `two hundred` and `3 million` become numbers."""
     done: list[Token] = []
     for token in tokens:
-        value = _spoken(token.lower) if token.kind == "word" else None
+        value = NUMBER_WORDS.get(token.lower) if token.kind == "word" else None
         before = done[-1] if done else None
         if value is None:
             done.append(token)
@@ -107,12 +107,3 @@ def _number_words(tokens: list[Token]) -> list[Token]:
         else:
             done.append(Token(token.text, "number", token.lower, value))
     return done
-
-
-def _spoken(word: str) -> int | None:
-    if word in NUMBER_WORDS:
-        return NUMBER_WORDS[word]
-    tens, dash, ones = word.partition("-")
-    if dash and tens in _TENS and ones in NUMBER_WORDS:
-        return NUMBER_WORDS[tens] + NUMBER_WORDS[ones]
-    return None
