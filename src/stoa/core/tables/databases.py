@@ -41,6 +41,8 @@ EVERYTHING: Final = Profiling()
 _THREADS = 4
 _GRACE = 5.0
 """Seconds a stopped statement has to end before its connection is given up."""
+_OWN_LIMIT = 0.2
+"""Seconds a server has to keep the time limit itself, before it is told to."""
 _STRUCTURE_SECONDS = 120.0
 
 
@@ -131,7 +133,7 @@ class ReadOnlyDatabase:
         submitted = self._threads.submit(work, running)
         future = asyncio.wrap_future(submitted)
         try:
-            done, _ = await asyncio.wait({future}, timeout=seconds + _GRACE / 5)
+            done, _ = await asyncio.wait({future}, timeout=seconds + _OWN_LIMIT)
         except asyncio.CancelledError:
             submitted.cancel()  # where it has not begun
             await _stop(running, future)

@@ -102,13 +102,18 @@ class MysqlDriver:
         _only_select(sql)
         with self._session(running) as session:
             cursor = session.connection.cursor(SSCursor)
-            cursor.execute(sql)
-            columns = tuple(_column(field) for field in cursor._result.fields)
-            collector = Collector(bounds)
-            collector.take(lambda size: list(cursor.fetchmany(size)), running)
-            session.spent = collector.truncated  # closing the cursor would read all that is left
-            if not session.spent:
-                cursor.close()
+            session.spent = True  # until all rows are read
+            try:
+                cursor.execute(sql)
+                columns = tuple(_column(field) for field in cursor._result.fields)
+                collector = Collector(bounds)
+                collector.take(lambda size: list(cursor.fetchmany(size)), running)
+                session.spent = collector.truncated
+            finally:
+                if session.spent:
+                    _leave(cursor)
+                else:
+                    cursor.close()
         return Rows(columns, collector.rows, collector.truncated, 0.0)
 
     def explain(self, sql: str, running: Running) -> str:
@@ -136,8 +141,8 @@ class MysqlDriver:
         try:
             with self._engine.connect() as connection:
                 return inspect_structure(connection, self.dialect)
-        except sa.exc.DBAPIError as error:
-            raise unreachable(self._place, error.orig) from error
+        except (pymysql.MySQLError, sa.exc.DBAPIError) as error:
+            raise unreachable(self._place, error) from error
 
     def close(self) -> None:
         """Close the pool."""
@@ -147,8 +152,8 @@ class MysqlDriver:
     def _session(self, running: Running, *, any_login: bool = False) -> Iterator["_Session"]:
         try:
             pooled = self._engine.raw_connection()
-        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
-            raise unreachable(self._place, getattr(error, "orig", None)) from error
+        except (pymysql.MySQLError, sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+            raise unreachable(self._place, error) from error
         connection: Any = pooled.driver_connection
         session = _Session(connection)
         clean = False
@@ -210,6 +215,13 @@ class _Session:
 def _only_select(sql: str) -> None:
     if _SELECTS.match(sql) is None:
         raise QueryFailed("Only a SELECT statement runs here.", hint="Begin with SELECT or WITH.")
+
+
+def _leave(cursor: Any) -> None:
+    """Let go of a cursor without reading what is left, which closing it would do."""
+    if cursor._result is not None:
+        cursor._result.unbuffered_active = False
+    cursor.connection = None
 
 
 def _prepare(connection: Any, seconds: float) -> None:

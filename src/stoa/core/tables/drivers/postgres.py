@@ -122,8 +122,8 @@ class PostgresDriver:
             with self._engine.connect() as connection:
                 connection.exec_driver_sql("SET TRANSACTION READ ONLY")
                 return inspect_structure(connection, self.dialect)
-        except sa.exc.DBAPIError as error:
-            raise unreachable(self._place, error.orig) from error
+        except (psycopg.Error, sa.exc.DBAPIError) as error:
+            raise unreachable(self._place, error) from error
 
     def close(self) -> None:
         """Close the pool."""
@@ -133,8 +133,8 @@ class PostgresDriver:
     def _connected(self, running: Running, *, any_login: bool = False) -> Iterator[Any]:
         try:
             pooled = self._engine.raw_connection()
-        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
-            raise unreachable(self._place, getattr(error, "orig", None)) from error
+        except (psycopg.Error, sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+            raise unreachable(self._place, error) from error
         connection: Any = pooled.driver_connection
         clean = False
         try:
