@@ -31,13 +31,13 @@ def mariadb_server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def sqlite_shop(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The shop on SQLite."""
-    return _servers().sqlite_shop(tmp_path_factory.mktemp("shop") / "shop.sqlite")
+    return str(_servers().sqlite_shop(tmp_path_factory.mktemp("shop") / "shop.sqlite"))
 
 
 @pytest.fixture(scope="session")
 def duckdb_shop(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The shop on DuckDB."""
-    return _servers().duckdb_shop(tmp_path_factory.mktemp("shop") / "shop.duckdb")
+    return str(_servers().duckdb_shop(tmp_path_factory.mktemp("shop") / "shop.duckdb"))
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def postgresql_shop(postgres_server: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def mysql_shop(mariadb_server: str) -> str:
     """The shop on MariaDB."""
-    return _servers().mariadb_shop(mariadb_server)
+    return str(_servers().mariadb_shop(mariadb_server))
 
 
 def _servers() -> ModuleType:

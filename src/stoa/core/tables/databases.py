@@ -27,10 +27,6 @@ from stoa.core.tables.drivers.driver import (
     timed_out,
     unreachable,
 )
-from stoa.core.tables.drivers.duckdb import DuckdbDriver
-from stoa.core.tables.drivers.mysql import MysqlDriver
-from stoa.core.tables.drivers.postgres import PostgresDriver
-from stoa.core.tables.drivers.sqlite import SqliteDriver
 from stoa.core.tables.location import Location, Rules, locate
 from stoa.core.tables.profiling import Profiling, profile
 
@@ -154,13 +150,22 @@ async def _stop(running: Running, future: "asyncio.Future[T]") -> None:
 
 
 def _driver(location: Location) -> Driver:
+    """The driver's module is read when it is first needed: each brings a library of its own."""
     match location.dialect, location.path:
         case "postgresql", _:
+            from stoa.core.tables.drivers.postgres import PostgresDriver  # noqa: PLC0415
+
             return PostgresDriver(location)
         case "mysql", _:
+            from stoa.core.tables.drivers.mysql import MysqlDriver  # noqa: PLC0415
+
             return MysqlDriver(location)
         case "sqlite", path if path is not None:
+            from stoa.core.tables.drivers.sqlite import SqliteDriver  # noqa: PLC0415
+
             return SqliteDriver(path)
         case "duckdb", path if path is not None:
+            from stoa.core.tables.drivers.duckdb import DuckdbDriver  # noqa: PLC0415
+
             return DuckdbDriver(path)
     raise Bug(f"no driver for {location.dialect}")

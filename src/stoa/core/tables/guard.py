@@ -9,21 +9,11 @@ passed on. It knows no driver: what it lets through runs on a locked-down connec
 """
 
 from dataclasses import dataclass
+from types import ModuleType
 
-from sqlglot import exp
-
-from stoa.base.errors import Refused
+from stoa.base.errors import Refused, SetupError
 from stoa.core.tables.catalogue import Catalogue
-from stoa.core.tables.guarding.names import Names, physical_tables
-from stoa.core.tables.guarding.parsing import parse, print_sql, refused
-from stoa.core.tables.guarding.policies import (
-    Policy,
-    check_names,
-    check_policy,
-    check_table,
-    enforce,
-)
-from stoa.core.tables.guarding.resolving import resolve
+from stoa.core.tables.policy import Policy
 
 __all__ = ["Guarded", "Policy", "Refused", "check_policy", "guard"]
 
@@ -52,43 +42,25 @@ def guard(sql: str, catalogue: Catalogue, policy: Policy, *, limit: int) -> Guar
         Refused: not one read-only query over permitted tables, columns and functions; the hint
             names the part.
     """
-    dialect = catalogue.dialect
-    tree = parse(sql, dialect)
-    if isinstance(tree, exp.Subquery) and tree.is_wrapper:
-        tree = tree.unnest()
-    check_names(policy, catalogue)
-    tables = physical_tables(tree, Names.of(catalogue))
-    for _, table in tables:
-        check_table(table, policy)
-    columns = resolve(tree, tables, dialect)
-    for node, table in tables:
-        enforce(node, table, policy, dialect)
-    for column in tree.find_all(exp.Column):
-        column.set("db", None)  # resolved, and the alias of a wrapped table has no schema
-    most = _bound(tree, limit)
-    keys = tuple(dict.fromkeys(table.key for _, table in tables))
-    return Guarded(print_sql(tree, dialect), keys, columns, most)
+    return Guarded(*_parts().checked(sql, catalogue, policy, limit))
 
 
-def _bound(tree: exp.Query, limit: int) -> int:
-    """Give the statement a LIMIT, or lower its own; return the rows it may give."""
-    own = tree.args.get("limit")
-    most = limit
-    if isinstance(own, exp.Fetch):
-        most = min(limit, _number(own.args.get("count") or exp.Literal.number(1)))
-    elif own is not None and not _is_all(own.expression):
-        most = min(limit, _number(own.expression))
-    tree.set("limit", exp.Limit(expression=exp.Literal.number(most)))
-    return most
+def check_policy(policy: Policy, catalogue: Catalogue) -> None:
+    """Look whether every name and predicate of a policy fits the catalogue.
+
+    Raises:
+        Refused: a table or column that does not exist, or a predicate that is not a plain condition
+            over the table's own columns.
+    """
+    _parts().check_policy(policy, catalogue)
 
 
-def _number(value: exp.Expr) -> int:
-    if not (isinstance(value, exp.Literal) and not value.is_string and value.this.isdigit()):
-        raise refused("its LIMIT is not a plain number", "Write LIMIT with a number.")
-    return int(value.this[:18])
-
-
-def _is_all(value: exp.Expr) -> bool:
-    return isinstance(value, exp.Null) or (
-        isinstance(value, exp.Var) and value.name.upper() == "ALL"
-    )
+def _parts() -> ModuleType:
+    """The parser's part, read when it is first needed: it is an optional part, and not small."""
+    try:
+        from stoa.core.tables.guarding import statement  # noqa: PLC0415
+    except ImportError as error:
+        raise SetupError(
+            "The SQL parser is not installed here.", hint="pip install stoa[tables]."
+        ) from error
+    return statement

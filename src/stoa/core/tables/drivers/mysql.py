@@ -35,8 +35,7 @@ try:
     from pymysql.constants import FIELD_TYPE
     from pymysql.cursors import SSCursor
 except ImportError:  # the extra that brings it is not installed
-    pymysql = None  # type: ignore[assignment]
-    FIELD_TYPE = None  # type: ignore[assignment, misc]
+    pymysql = FIELD_TYPE = None
 
 _POOL: Final = 4
 _SELECTS: Final = re.compile(r"[\s(]*(SELECT|WITH|VALUES)\b", re.IGNORECASE)

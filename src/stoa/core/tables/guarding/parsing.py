@@ -10,7 +10,7 @@ from typing import Final
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as Grammar
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from stoa.base.errors import Refused
 from stoa.core.tables.catalogue import Dialect
@@ -105,7 +105,7 @@ def check_parts(tree: exp.Expr, dialect: Dialect, nodes: frozenset[type[exp.Expr
     """Raise Refused at the first part of the tree that is on no list."""
     for node in tree.walk():
         kind = type(node)
-        if kind is exp.Anonymous:
+        if isinstance(node, exp.Anonymous):
             _check_function(node, dialect)
         elif kind not in nodes:
             raise refused(f"{_called(node)} is not allowed", _hint(node))

@@ -9,8 +9,6 @@ so nothing outside can reach other rows or the masked values: not by alias, subq
 or a whole-row reference. The CASE is NULL of the column's own type.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 from sqlglot import exp
@@ -19,27 +17,7 @@ from stoa.core.tables.catalogue import Catalogue, Dialect, Table
 from stoa.core.tables.guarding.allowed import PREDICATE_NODES
 from stoa.core.tables.guarding.names import ascii_lower, folded, stored
 from stoa.core.tables.guarding.parsing import check_parts, parse_predicate, print_sql, refused
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What a caller may see of a database.
-
-    Views read with their owner's eyes: under a policy that holds anything, a view is readable only
-    where the policy names it.
-    """
-
-    tables: frozenset[str] | None = None
-    """Keys of the permitted tables; None: all."""
-    rows: Mapping[str, str] = field(default_factory=dict)
-    """Table key → SQL predicate over its own columns; only rows that fulfil it exist."""
-    masked: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Table key → columns that read as NULL."""
-
-    @property
-    def is_open(self) -> bool:
-        """It holds nothing: everything may be seen."""
-        return self.tables is None and not self.rows and not self.masked
+from stoa.core.tables.policy import Policy
 
 
 def check_policy(policy: Policy, catalogue: Catalogue) -> None:

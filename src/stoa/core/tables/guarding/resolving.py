@@ -31,7 +31,7 @@ def resolve(
     """
     copy, used = _folded_copy(tree, tables, dialect)
     grammar = _GRAMMAR.get(dialect, dialect)
-    fields = {
+    fields: dict[str, object] = {
         flat: {stored(column.name, dialect): "text" for column in table.columns}
         for flat, table in used.items()
     }
