@@ -173,5 +173,6 @@ async def house(settings: Settings) -> AsyncIterator[Dispatcher]:
     yield built
     await built.platform.flows.close()
     await built.platform.knowledge.close()
+    await built.platform.databases.close()
     await built.platform.models.close()
     built.platform.database.close()

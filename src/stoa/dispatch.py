@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from stoa.base.errors import Forbidden, InvalidInput, NotFound
 from stoa.base.identity.caller import OWNERS, Caller
 from stoa.base.telemetry import span
-from stoa.contract import Operation, Platform, Solution
+from stoa.contract import Call, Operation, Platform, Solution
 from stoa.core.flows.flows import RunView
 from stoa.core.flows.records import name_of
 from stoa.core.models.prompts import Prompt, Reply
@@ -152,11 +152,17 @@ class Dispatcher:
         )
         return RunStarted(run_id=run_id)
 
+    def as_call(
+        self, caller: Caller, solution: Solution, *, on_progress: OnProgress | None = None
+    ) -> Call:
+        """A call of no operation: what a solution's sample and suites are given."""
+        return _Call(self, solution, caller, on_progress=on_progress)
+
     async def fill(self, caller: Caller) -> None:
         """Fill the caller's workspace with the sample of every solution. Idempotent."""
         for solution in self.solutions.values():
             if solution.sample is not None:
-                await solution.sample(_Call(self, solution, caller))
+                await solution.sample(self.as_call(caller, solution))
 
     def _prepare(
         self, caller: Caller, solution: str, operation: str, request: BaseModel | dict[str, Any]

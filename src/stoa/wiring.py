@@ -17,9 +17,10 @@ from stoa.contract import Platform, Solution
 from stoa.core.flows.flows import Flows
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
+from stoa.core.tables.opening import OpenDatabases
 from stoa.dispatch import Dispatcher
 
-SOLUTIONS = ("ask_docs",)
+SOLUTIONS = ("ask_docs", "ask_data")
 
 
 def solutions() -> list[Solution]:
@@ -67,5 +68,6 @@ def build(settings: Settings) -> Dispatcher:
         models=models,
         flows=Flows(settings, database),
         knowledge=Knowledge(settings, database, objects, models),
+        databases=OpenDatabases(),
     )
     return Dispatcher(platform, declared)

@@ -48,7 +48,8 @@ def gold_queries(text: str) -> list[str]:
 
 def _statements(text: str) -> Iterator[str]:
     """The parts between semicolons that stand outside of quotes."""
-    part, quote = [], ""
+    part: list[str] = []
+    quote = ""
     for character in text:
         if quote:
             quote = "" if character == quote else quote
@@ -145,7 +146,8 @@ def _spelled(key: exp.Expression, tree: exp.Select) -> exp.Expression:
             return aliases[node.name.lower()].copy()
         return node
 
-    return key.copy().transform(fill)
+    spelled: exp.Expression = key.copy().transform(fill)
+    return spelled
 
 
 # --- results ---------------------------------------------------------------------------------
