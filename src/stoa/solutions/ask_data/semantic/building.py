@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from stoa.core.tables.catalogue import Column, Table
 from stoa.solutions.ask_data.semantic.joins import Joins, Step, single_key
+from stoa.solutions.ask_data.semantic.lexicon import word_set
 from stoa.solutions.ask_data.semantic.meaning import (
     ColumnRef,
     Condition,
@@ -437,77 +438,12 @@ def _quoted(name: str) -> bool:
     return not (name.isidentifier() and name == name.lower()) or name in _RESERVED
 
 
-_RESERVED: Final = frozenset(
-    [
-        "order",
-        "group",
-        "user",
-        "table",
-        "select",
-        "from",
-        "where",
-        "join",
-        "date",
-        "time",
-        "key",
-        "index",
-        "values",
-        "case",
-        "end",
-        "check",
-        "column",
-        "default",
-        "desc",
-        "asc",
-        "limit",
-        "offset",
-        "primary",
-        "references",
-        "rank",
-        "row",
-        "rows",
-        "set",
-        "to",
-        "union",
-        "when",
-        "with",
-        "by",
-        "all",
-        "and",
-        "or",
-        "not",
-        "is",
-        "in",
-        "like",
-        "on",
-        "as",
-        "left",
-        "right",
-        "full",
-        "inner",
-        "outer",
-        "cross",
-        "natural",
-        "using",
-        "having",
-        "create",
-        "drop",
-        "grant",
-        "position",
-        "level",
-        "language",
-        "condition",
-        "read",
-        "write",
-        "option",
-        "function",
-        "procedure",
-        "usage",
-        "schema",
-        "year",
-        "month",
-        "day",
-    ]
+_RESERVED: Final = word_set(
+    """order group user table select from where join date time key index values case end check column
+    default desc asc limit offset primary references rank row rows set to union when with by all and
+    or not is in like on as left right full inner outer cross natural using having create drop grant
+    position level language condition read write option function procedure usage schema year month
+    day"""
 )
 
 

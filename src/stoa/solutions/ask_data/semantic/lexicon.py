@@ -8,6 +8,12 @@ from typing import Final
 
 import snowballstemmer
 
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text that is a list of them."""
+    return frozenset(text.split())
+
+
 # --- phrases that do something. Longer ones win. -----------------------------------------------
 
 OPERATORS: Final[dict[str, tuple[str, ...]]] = {
@@ -36,14 +42,14 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
     "first": ("first", "earliest"),
     "last": ("last", "latest", "most recent", "most recently"),
     "gt": ("more than", "greater than", "higher than", "larger than", "bigger than", "over", "above",
-           "exceeding", "exceeds", "exceed", ">", "longer than", "in excess of", "better than", "taller than",
+           "exceeding", "exceeds", "exceed", ">", "longer than", "in excess of", "better than", "taller than", "more expensive than",
            "heavier than", "older than", "later than", "bigger then", "more then", "greater then", "upwards of",
            "strictly more than", "beyond"),
     "ge": ("at least", "no less than", "no fewer than", ">=", "≥", "not less than", "minimum of",
            "not below", "not under", "greater than or equal to", "a minimum of", "not fewer than",
            "more than or equal to", "or over"),
     "lt": ("less than", "fewer than", "under", "below", "lower than", "smaller than", "<", "shorter than",
-           "cheaper than", "younger than", "worse than", "earlier than", "lighter than", "less then"),
+           "cheaper than", "younger than", "less expensive than", "worse than", "earlier than", "lighter than", "less then"),
     "le": ("at most", "no more than", "up to", "<=", "≤", "not more than", "maximum of", "not over",
            "not above", "less than or equal to", "a maximum of", "not exceeding"),
     "or_more": ("or more", "or above", "or higher", "or greater", "and above", "and over", "or later",
@@ -153,6 +159,8 @@ SUPERLATIVES: Final[dict[str, tuple[tuple[str, ...], bool]]] = {
 COMPARATIVES: Final[dict[str, tuple[str, ...]]] = {
     "older than": ("age",),
     "younger than": ("age",),
+    "more expensive than": ("price", "cost", "fee", "fare"),
+    "less expensive than": ("price", "cost", "fee", "fare"),
     "cheaper than": ("price", "cost", "fee", "fare"),
     "longer than": ("length", "duration", "runtime", "minutes", "pages"),
     "shorter than": ("length", "duration", "runtime", "minutes", "pages", "height"),
@@ -163,16 +171,35 @@ COMPARATIVES: Final[dict[str, tuple[str, ...]]] = {
 
 # Words that a question may carry without meaning a table, a column or a value. Verbs among them only say
 # that two things belong together, whatever these are.
-FILLERS: Final = frozenset(
-    ["a", "an", "the", "this", "that", "these", "those", "there", "their", "theirs", "its", "his", "her", "it", "they", "them", "he", "she", "we", "our", "us", "me", "my", "i", "you", "your", "please", "kindly", "can", "could", "would", "should", "will", "shall", "may", "might", "must", "do", "does", "did", "doing", "done", "of", "to", "for", "as", "list", "show", "give", "display", "find", "get", "fetch", "tell", "return", "retrieve", "identify", "name", "provide", "report", "output", "print", "select", "see", "view", "want", "need", "know", "like", "wanted", "wish", "look", "looking", "s", "'re", "'s", "what's", "whats", "what", "which", "who", "whom", "whose", "where", "when", "how", "is", "are", "was", "were", "be", "been", "being", "am", "has", "have", "had", "having", "with", "in", "on", "at", "from", "by", "into", "via", "and", "all", "any", "also", "then", "so", "such", "same", "out", "up", "ever", "currently", "altogether", "exist", "exists", "existing", "available", "recorded", "stored", "made", "make", "makes", "making", "placed", "place", "places", "placing", "belong", "belongs", "belonging", "live", "lives", "living", "lived", "come", "comes", "coming", "came", "located", "based", "situated", "work", "works", "worked", "working", "got", "gets", "done", "use", "used", "uses", "using", "take", "takes", "took", "taken", "appear", "appears", "appearing", "occur", "occurred", "occurs", "happen", "happened", "own", "owns", "owned", "hold", "holds", "held", "contain", "contains", "involving", "involved", "associated", "related", "assigned", "attached", "linked", "corresponding", "respective", "records", "record", "entries", "entry", "rows", "row", "data", "database", "table", "results", "result", "information", "info", "details", "detail", "people", "person", "someone", "anyone", "everyone", "things", "thing", "values", "value", "one", "ones", "overall", "individual", "given", "particular", "specific", "certain", "entire", "whole", "serve", "serves", "serving", "served", "offer", "offers", "offering", "offered", "provide", "provides", "provided", "among", "every", "each", "both", "only", "just", "actually", "really", "exactly", "about", "regarding", "concerning", "write", "wrote", "written", "writes", "produced", "produce", "made", "released", "received", "receive", "receives", "attend", "attended", "attends", "visit", "visited", "visits", "went", "go", "goes", "if", "whether", "not", "been", "having", "kind", "sort", "sorts", "descending", "ascending", "order", "across", "per", "find", "out", "let's", "lets", "let", "together", "along", "together's", "entered", "noted", "list", "lists", "listed", "registered", "seen", "themselves", "itself", "were't", "inclusive"]
-)  # fmt: skip
+_FILLERS: Final = """
+a an the this that these those there their theirs its his her it they them he she we our us me my i
+you your please kindly can could would should will shall may might must do does did doing done of to
+for as list show give display find get fetch tell return retrieve identify name provide report
+output print select see view want need know like wanted wish look looking s 're 's what's whats what
+which who whom whose where when how is are was were be been being am has have had having with in on
+at from by into via and all any also then so such same out up ever currently altogether exist exists
+existing available recorded stored made make makes making placed place places placing belong belongs
+belonging live lives living lived come comes coming came located based situated work works worked
+working got gets use used uses using take takes took taken appear appears appearing occur occurred
+occurs happen happened own owns owned hold holds held contain contains involving involved associated
+related assigned attached linked corresponding respective records record entries entry rows row data
+database table results result information info details detail people person someone anyone everyone
+things thing values value one ones overall individual given particular specific certain entire whole
+serve serves serving served offer offers offering offered provides provided among every each both
+only just actually really exactly about regarding concerning write wrote written writes produced
+produce released received receive receives attend attended attends visit visited visits went go goes
+if whether not kind sort sorts descending ascending order across per let's lets let together along
+together's entered noted lists listed registered seen themselves itself were't inclusive combination
+combinations pair pairs
+"""
+FILLERS: Final = frozenset(_FILLERS.split())
 
 # Verbs and adjectives that may be a column or a value of the database, and else carry no weight of
 # their own: "ordered", "bought" name the table that records it.
 VERBS: Final[dict[str, tuple[str, ...]]] = {
-    "bought": ("buy", "purchase", "order", "sale"), "buy": ("purchase", "order", "sale"),
-    "buys": ("buy", "purchase", "order", "sale"),
-    "purchased": ("purchase", "buy", "order", "sale"), "sold": ("sell", "sale", "order", "invoice"),
+    "bought": ("buy", "purchase", "order", "sale", "invoice"), "buy": ("purchase", "order", "sale", "invoice"),
+    "buys": ("buy", "purchase", "order", "sale", "invoice"),
+    "purchased": ("purchase", "buy", "order", "sale", "invoice"), "sold": ("sell", "sale", "order", "invoice"),
     "sell": ("sale", "order"), "sells": ("sell", "sale", "order"), "ordered": ("order",),
     "borrowed": ("borrow", "loan", "checkout", "rental"), "rented": ("rent", "rental", "lease"),
     "hired": ("hire",), "born": ("birth",), "joined": ("join", "joining"), "founded": ("found", "founding"),
@@ -193,7 +220,7 @@ VERBS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 _SYNONYMS: Final = """
-customer client buyer shopper purchaser consumer
+customer client buyer shopper purchaser consumer user
 employee worker staffer personnel staff
 movie film
 song track
@@ -206,7 +233,7 @@ doctor physician
 product article good
 author writer
 supplier vendor
-quantity qty
+quantity qty unit piece
 company firm business organisation organization corporation enterprise
 department dept division
 student pupil
@@ -375,3 +402,13 @@ MONTHS: Final = {
     for name in names.split()
 }  # fmt: skip
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+NOUNS: Final = frozenset({"cost", "costs", "worth", "buy", "sell"})
+"""Among the verbs: words that are as often a part of a name."""
+
+PERSONS: Final = word_set(
+    """customer client member patient employee user student author doctor driver person staff worker
+    teacher player artist contact owner buyer seller guest passenger citizen reader writer visitor manager
+    instructor professor nurse agent supplier subscriber participant candidate applicant tenant"""
+)
+"""Tables that `who` may mean."""

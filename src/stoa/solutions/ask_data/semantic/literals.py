@@ -15,7 +15,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from stoa.core.tables.catalogue import Catalogue
-from stoa.solutions.ask_data.semantic.lexicon import EXACT_SYNONYMS
+from stoa.solutions.ask_data.semantic.lexicon import EXACT_SYNONYMS, word_set
 from stoa.solutions.ask_data.semantic.periods import period_at
 from stoa.solutions.ask_data.semantic.splitting import name_words
 from stoa.solutions.ask_data.semantic.tokens import Token, tokenise
@@ -71,74 +71,13 @@ _SORTS: Final[dict[str, Sort]] = {
     **dict.fromkeys(["each", "every", "month", "week", "year", "quarter", "day", "daily", "weekly", "monthly", "yearly"], "grouping"),
     **dict.fromkeys(["sum", "median", "ratio", "share", "proportion"], "aggregate"),
 }  # fmt: skip
-_EMPTY: Final = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "do",
-        "does",
-        "did",
-        "there",
-        "please",
-        "kindly",
-        "show",
-        "list",
-        "give",
-        "find",
-        "get",
-        "display",
-        "tell",
-        "return",
-        "me",
-        "what",
-        "which",
-        "who",
-        "that",
-        "can",
-        "could",
-        "would",
-        "you",
-        "i",
-        "want",
-        "know",
-        "to-know",
-        "need",
-        "like",
-        "we",
-        "our",
-        "in",
-        "of",
-        "for",
-        "on",
-        "at",
-        "located",
-        "based",
-        "living",
-        "live",
-        "lives",
-        "placed",
-        ",",
-        "(",
-        ")",
-        ":",
-        "!",
-        "also",
-    ]
+_EMPTY: Final = word_set(
+    """a an the is are was were be been being do does did there please kindly show list give find get
+    display tell return me what which who that can could would you i want know to-know need like we
+    our in of for on at located based living live lives placed , ( ) : ! also"""
 )
-_LEADS: Final = frozenset(
-    ["how", "which", "what", "who", "list", "show", "give", "find", "count", "when", "where"]
-)
-_LEANS: Final = frozenset(
-    ["in", "for", "during", "of", "since", "before", "after", "from", "at", "within", "on"]
-)
+_LEADS: Final = word_set("how which what who list show give find count when where")
+_LEANS: Final = word_set("in for during of since before after from at within on")
 
 
 class Fingerprint(BaseModel):

@@ -12,11 +12,14 @@ from typing import Final
 from stoa.solutions.ask_data.semantic.lexicon import (
     COMPARATIVES,
     FILLERS,
+    MONTHS,
+    NOUNS,
     OPERATORS,
     SUPERLATIVES,
     SYNONYMS,
     VERBS,
     stem,
+    word_set,
 )
 from stoa.solutions.ask_data.semantic.meaning import Unit
 from stoa.solutions.ask_data.semantic.naming import Name, Naming, ValueName
@@ -30,50 +33,27 @@ _UNITS: Final[dict[str, Unit]] = {
     "quarterly": "quarter", "year": "year", "years": "year", "yearly": "year", "annually": "year", "annual": "year",
 }  # fmt: skip
 _PHRASES: Final[dict[tuple[str, ...], list[str]]] = {}
-_WITH_THE: Final = frozenset("count most fewest max min sum avg top bottom first last".split())
+_WITH_THE: Final = word_set("count most fewest max min sum avg top bottom first last")
 for _operator, _phrases in OPERATORS.items():
     for _phrase in _phrases:
         _PHRASES.setdefault(tuple(_phrase.split()), []).append(_operator)
         if _operator in _WITH_THE and not _phrase.startswith("the "):
             _PHRASES.setdefault(("the", *_phrase.split()), []).append(_operator)
-_SOFT: Final = frozenset("of all return in who which only".split())
-_SUPERLATIVES: Final = {tuple(phrase.split()): found for phrase, found in SUPERLATIVES.items()}
+_OPERATING: Final = frozenset(key[0] for key in _PHRASES if len(key) == 1) - FILLERS
+_SOFT: Final = word_set("of all return in who which only")
+_SUPERLATIVES: Final = {
+    words: found
+    for phrase, found in SUPERLATIVES.items()
+    for words in (tuple(phrase.split()), ("the", *phrase.split()))
+}
 _COMPARATIVES: Final = {tuple(phrase.split()): found for phrase, found in COMPARATIVES.items()}
 _NEGATING: Final = ("in", "un", "non", "dis")
-_MONEY: Final = frozenset(
-    [
-        "revenue",
-        "sales",
-        "turnover",
-        "income",
-        "earnings",
-        "proceeds",
-        "takings",
-        "spending",
-        "spend",
-        "spent",
-    ]
+_MONEY: Final = word_set(
+    """revenue sales turnover income earnings proceeds takings spending spend spent"""
 )
 _LONGEST = 6
-_COUNTING_FIRST: Final = frozenset(
-    [
-        "number",
-        "count",
-        "total",
-        "sum",
-        "average",
-        "mean",
-        "maximum",
-        "minimum",
-        "max",
-        "min",
-        "most",
-        "top",
-        "list",
-        "percentage",
-        "share",
-        "ratio",
-    ]
+_COUNTING_FIRST: Final = word_set(
+    """number count total sum average mean maximum minimum max min most top list percentage share ratio"""
 )
 
 
@@ -145,6 +125,8 @@ def _item_at(tokens: Sequence[Token], place: int, naming: Naming, today: date) -
     token = tokens[place]
     if token.kind == "quoted":
         return Item([token], literal=token.text, values=naming.values([token]))
+    if token.capital and (run := _strange_run(tokens, place, naming)):
+        return Item(run, literal=" ".join(each.text for each in run))
     for length in range(min(_LONGEST, len(tokens) - place), 0, -1):
         chosen = list(tokens[place : place + length])
         item = _whole(chosen, naming)
@@ -185,7 +167,7 @@ def _whole(tokens: list[Token], naming: Naming) -> Item:
     item.superlative = _SUPERLATIVES.get(key)
     item.comparative = _COMPARATIVES.get(key, ())
     item.filler = single is not None and (key[0] in FILLERS or single.kind == "sign")
-    item.filler = item.filler or (bool(item.ops) and _SOFT >= set(item.ops))
+    item.filler = item.filler or (bool(item.ops) and set(item.ops) <= _SOFT)
     if single is not None:
         item.unit = _UNITS.get(key[0])
         item.money = key[0] in _MONEY
@@ -218,7 +200,49 @@ def _names(tokens: list[Token], naming: Naming) -> list[Name]:
         word in ("and", "or", "by", "with", "per", "each", "is", "are") for word in words
     ):
         return []
-    return naming.names(tokens)
+    found = naming.names(tokens)
+    if len(tokens) > 1:  # `employees hired` is two things
+        done = words[-1] in VERBS and words[-1] not in NOUNS
+        found = [] if done else [name for name in found if name.score >= 0.7]
+    return found
+
+
+_INSIDE: Final = word_set("of the and & de la van von del")
+
+
+def _strange_run(tokens: Sequence[Token], place: int, naming: Naming) -> list[Token]:
+    """Words with capitals that stand together as a name nobody knows, though parts may be known.
+
+    `Let There Be Rock` is not about rock. Empty where all of it reads as names and values.
+    """
+    end = place + 1
+    while end < len(tokens) and (
+        tokens[end].capital
+        or (tokens[end].lower in _INSIDE and end + 1 < len(tokens) and tokens[end + 1].capital)
+    ):
+        end += 1
+    run = list(tokens[place:end])
+    if _covered(run, naming):
+        return []
+    capitals = [token for token in run if token.capital]
+    plain = [t for t in capitals if naming.names([t]) or t.lower in MONTHS or t.lower in _OPERATING]
+    return (
+        run if len(capitals) > 1 and len(plain) < len(capitals) and end == place + len(run) else []
+    )
+
+
+def _covered(run: list[Token], naming: Naming) -> bool:
+    """Whether the run falls into pieces that are all names or values of the database."""
+    if not run:
+        return True
+    for length in range(len(run), 0, -1):
+        piece = run[:length]
+        known = naming.values(piece) or naming.names(piece) or (
+            length == 1 and (piece[0].lower in MONTHS or piece[0].lower in _INSIDE or piece[0].lower in _OPERATING)
+        )  # fmt: skip
+        if known and _covered(run[length:], naming):
+            return True
+    return False
 
 
 def _capitals(tokens: Sequence[Token], place: int, naming: Naming) -> Item:

@@ -21,41 +21,26 @@ from stoa.solutions.ask_data.semantic.lexicon import (
     VERBS,
     singular,
     stem,
+    word_set,
 )
 from stoa.solutions.ask_data.semantic.splitting import name_words
 from stoa.solutions.ask_data.semantic.tokens import Token, tokenise
 
-_PREFIXES: Final = frozenset(["tbl", "dim", "fact", "vw", "stg", "tb", "mst", "lkp"])
-_ENDINGS: Final = frozenset(
-    [
-        "name",
-        "code",
-        "date",
-        "datetime",
-        "timestamp",
-        "at",
-        "on",
-        "time",
-        "str",
-        "text",
-        "dt",
-        "ts",
-        "number",
-        "title",
-        "value",
-        "label",
-    ]
+_PREFIXES: Final = word_set("tbl dim fact vw stg tb mst lkp")
+_ENDINGS: Final = word_set(
+    """name year code date datetime timestamp at on time str text dt ts number title value label"""
 )
-_FLAGS: Final = frozenset(["is", "has", "was", "are", "can"])
-_NO_HEADS: Final = _ENDINGS | frozenset(
-    ["id", "key", "type", "status", "no", "first", "last", "count", "by", "line"]
-)
+_FLAGS: Final = word_set("is has was are can")
+_NO_HEADS: Final = _ENDINGS | word_set("id key type status no first last count by line")
 _NAME_WORDS: Final = ("name", "title", "label", "full name", "display name", "company name")
 _OPERATING: Final = frozenset(
     stem(phrase) for phrases in OPERATORS.values() for phrase in phrases if " " not in phrase
 )
+DISPLAY: Final = "*"
+"""In place of a column: the columns that a row is known by."""
 _SHARED = 0.6
 _LONG_VALUE = 8
+_VOWELS: Final = frozenset("aeiouy")
 
 
 @dataclass(frozen=True)
@@ -86,6 +71,7 @@ class Naming:
         self._names: dict[str, dict[tuple[str, str | None], float]] = defaultdict(dict)
         self._values: dict[tuple[str, ...], list[ValueName]] = defaultdict(list)
         self._value_stems: dict[str, list[ValueName]] = defaultdict(list)
+        self._short: set[str] = set()
         self.words: dict[str, tuple[str, ...]] = {}
         for table in catalogue.tables:
             self._add_table(table)
@@ -101,8 +87,25 @@ class Naming:
             for (table, column), score in self._names.get("".join(words), {}).items():
                 place = (table, column)
                 found[place] = max(found.get(place, 0), score - loss)
+        if not found and len(tokens) <= 2:
+            found = self._abbreviated(tokens)
         names = [Name(table, column, score) for (table, column), score in found.items()]
         return sorted(names, key=lambda each: -each.score)
+
+    def _abbreviated(self, tokens: Sequence[Token]) -> dict[tuple[str, str | None], float]:
+        """`vehicle type` where a name says `veh_type`."""
+        words = []
+        for token in tokens:
+            word = token.stem
+            cuts = [word[:size] for size in (5, 4, 3) if len(word) >= size + 3]
+            short = [
+                cut for cut in cuts
+                if cut in self._short and cut[-1] not in _VOWELS and word[len(cut)] in _VOWELS
+            ]  # fmt: skip
+            words.append(short[0] if len(short) == 1 else word)
+        if words == [token.stem for token in tokens]:
+            return {}
+        return {place: score - 0.15 for place, score in self._names.get("".join(words), {}).items()}
 
     def values(self, tokens: Sequence[Token]) -> list[ValueName]:
         """Values that the tokens, taken together, spell; capitals are free."""
@@ -172,6 +175,11 @@ class Naming:
                 self._put(said, place, 0.8)
         for column in table.columns:
             self._add_column(table, column, words)
+        if len(self._shown(table)) > 1:  # a person's two names, asked for as one
+            both = (table.key, DISPLAY)
+            self._put(("name",), both, 1.0)
+            self._put(("full", "name"), both, 1.0)
+            self._put((*words, "name"), both, 1.0)
 
     def _add_column(self, table: Table, column: Column, table_words: tuple[str, ...]) -> None:
         place = (table.key, column.name)
@@ -194,6 +202,7 @@ class Naming:
     def _put(self, words: Sequence[str], place: tuple[str, str | None], score: float) -> None:
         if not words or all(word.isdigit() for word in words):
             return
+        self._short.update(word for word in words if 3 <= len(word) <= 5)
         for key in {"".join(map(stem, words)), "".join(words)}:
             kept = self._names[key]
             kept[place] = max(kept.get(place, 0), score)

@@ -15,6 +15,7 @@ from stoa.solutions.ask_data.semantic.building import CannotBuild, sql_of
 from stoa.solutions.ask_data.semantic.finishing import finish
 from stoa.solutions.ask_data.semantic.followup import changed
 from stoa.solutions.ask_data.semantic.joins import Ambiguous, Joins
+from stoa.solutions.ask_data.semantic.lexicon import word_set
 from stoa.solutions.ask_data.semantic.meaning import Meaning
 from stoa.solutions.ask_data.semantic.mentions import Item, mentions
 from stoa.solutions.ask_data.semantic.naming import Naming
@@ -24,53 +25,12 @@ from stoa.solutions.ask_data.semantic.telling import told
 from stoa.solutions.ask_data.semantic.tokens import Token, tokenise
 
 _LONGEST: Final = 80
-_WRITES: Final = frozenset(
-    [
-        "delete",
-        "drop",
-        "update",
-        "insert",
-        "alter",
-        "truncate",
-        "create",
-        "remove",
-        "erase",
-        "modify",
-        "add",
-        "set",
-        "change",
-        "rename",
-        "grant",
-        "revoke",
-        "overwrite",
-        "wipe",
-        "purge",
-        "replace",
-        "merge",
-        "edit",
-        "destroy",
-    ]
+_WRITES: Final = word_set(
+    """delete drop update insert alter truncate create remove erase modify add set change rename grant
+    revoke overwrite wipe purge replace merge edit destroy"""
 )
-_POLITE: Final = frozenset(
-    [
-        "please",
-        "can",
-        "could",
-        "would",
-        "you",
-        "kindly",
-        "i",
-        "want",
-        "to",
-        "like",
-        "need",
-        "now",
-        "then",
-        "and",
-        "go",
-        "ahead",
-        "just",
-    ]
+_POLITE: Final = word_set(
+    """please can could would you kindly i want to like need now then and go ahead just"""
 )
 _KEPT: Final = 16
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from stoa.solutions.ask_data.semantic.joins import Joins
+from stoa.solutions.ask_data.semantic.lexicon import NOUNS, PERSONS, VERBS, word_set
 from stoa.solutions.ask_data.semantic.meaning import (
     ColumnRef,
     Condition,
@@ -34,29 +35,11 @@ _NEGATED: Final[dict[Operator, Operator]] = {
     "eq": "ne", "in": "not_in", "gt": "le", "ge": "lt", "lt": "ge", "le": "gt", "ne": "eq",
     "null": "not_null", "not_null": "null", "true": "false", "false": "true",
 }  # fmt: skip
-_STRONG: Final = frozenset(
-    [
-        "count",
-        "avg",
-        "max",
-        "min",
-        "most",
-        "fewest",
-        "gt",
-        "ge",
-        "lt",
-        "le",
-        "between",
-        "not",
-        "without",
-        "percent",
-        "ratio",
-        "starts",
-        "ends",
-        "like",
-        "desc",
-        "asc",
-    ]
+_SPENDING: Final = frozenset({"spent", "spend", "spends"})
+_SALES: Final = word_set("bought buy buys purchased sold sell sells ordered")
+_STRONG: Final = word_set(
+    """count avg max min most fewest gt ge lt le between not without percent ratio starts ends like
+    desc asc"""
 )
 
 
@@ -89,6 +72,10 @@ class Reader:
         self.counted_key = False
         self.last_group: list[Condition] | None = None
         self.pending: ColumnRef | None = None
+        self.unit: Item | None = None
+        self.spent = False
+        self.sold = False
+        self.who = False
 
     # --- moving --------------------------------------------------------------------------
 
@@ -101,6 +88,9 @@ class Reader:
                 raise NotRead(
                     [self.item.text], f"“{self.item.text}” has no place in what I understood"
                 )
+        if self.unit is not None:  # `monthly`: known only now, of which date
+            self.items = [*self.items, self.unit]
+            self._keys(self.unit.text)
 
     @property
     def item(self) -> Item:
@@ -183,6 +173,8 @@ class Reader:
             self.distinct = True
         elif item.superlative and not self._measured_next():
             self._superlative(item)
+        elif item.superlative and not ops & set(_AGGREGATES) and not item.names:
+            self._aggregate(item)
         elif ops & {"most", "fewest"}:
             self._most("most" in ops)
         elif ops & set(_AGGREGATES) and not (self._named(item) and not self._measured_next()):
@@ -208,6 +200,9 @@ class Reader:
             ops & {"gt", "lt", "from", "between", "ge", "le", "in"} and self._bounded()
         ):
             self._bound(item)
+        elif ops & {"starts", "ends", "like"} and self.last_group and not item.names:
+            ref = self.last_group[-1].column
+            self._pattern(Head(ref.table, ref.column))
         elif item.number is not None:
             self._number()
         elif ops & {"or", "and"}:
@@ -216,9 +211,12 @@ class Reader:
         elif item.values and (not self._named(item) or item.tokens[0].capital):
             self._value()
         elif item.money and not item.names:
-            self._output(self._money("sum"))
+            self._spending() if item.text.lower() in _SPENDING else self._output(self._money("sum"))
         elif item.names:
             self._name()
+        elif item.unit and item.text.lower().endswith(("ly", "annual")):
+            self.at += 1
+            self.unit = item
         elif item.unit and not self.outputs:
             raise NotRead([item.text], f"“{item.text}” of what?")
         elif ops & {"with"}:
@@ -230,6 +228,7 @@ class Reader:
             self.filtering = self.filtering or bool(self.outputs)
         elif ops & {"only"} or item.filler:
             self.at += 1
+            self.who = self.who or ("who" in ops and not self.outputs)
             if ops & {"in", "from", "who", "which"} and self.outputs:
                 self.filtering = True
 
@@ -309,6 +308,8 @@ class Reader:
             and ahead.names
             and not ahead.ops
         ):
+            if self._verb_at(self.at):
+                return self.resolve.name(item, around, want=want)
             inside = [n for n in ahead.names if n.column and n.table == table.table]
             if inside and inside[0].score >= 0.7:
                 self.at += 1
@@ -318,6 +319,11 @@ class Reader:
                 self._join_table(table.table)
                 return self.resolve.name(ahead, [table.table, *around], want=want)
         return self.resolve.name(item, around, want=want)
+
+    def _verb_at(self, place: int) -> bool:
+        """A word that says what was done: not a part of the name before it."""
+        text = self.items[place].text.lower()
+        return text in VERBS and (text not in NOUNS or self._compared_at(place + 1))
 
     def _owner_ahead(self) -> list[str]:
         """`names of customers`: the table that follows."""
@@ -399,7 +405,7 @@ class Reader:
         self._describe(places, head)
         distinct, self.distinct = self.distinct, distinct_before
         if head.column is None:
-            return Measure(function="count", table=head.table)
+            return self._rows(head.table)
         own = self.resolve.key_of(head.table)
         if own is not None and own.name == head.column:
             return Measure(function="count", table=head.table)
@@ -410,7 +416,33 @@ class Reader:
             return Measure(function="sum", table=head.table, column=head.column)
         return Measure(function="count", table=head.table, column=head.column, distinct=True)
 
+    def _rows(self, table: str) -> Measure:
+        """How many rows; of things that are sold, how many were sold, by the quantity of the lines."""
+        if self.sold:
+            for step in self.joins.steps(table):
+                quantity = self.resolve.column_by_words(step.to_table, ("quantity",))
+                if not step.up and quantity is not None:
+                    self.related = [each for each in self.related if each.negated or each.measure]
+                    return Measure(function="sum", table=step.to_table, column=quantity.column)
+        return Measure(function="count", table=table)
+
+    def _person(self, around: Sequence[str]) -> bool:
+        """Take the one table of people near these as what `who` asks for."""
+        people = [
+            table.key
+            for table in self.naming.catalogue.tables
+            if self.naming.words[table.key][-1] in PERSONS
+        ]
+        near = [each for each in people if self.joins.nearest(around, each) < 4]
+        if len(near) != 1:
+            return False
+        self._output(Head(near[0], None))
+        self.filtering = True
+        return True
+
     def _count_of_base(self, places: list[tuple[int, bool]]) -> Measure:
+        if self.base is None and len(places) == 1 and self.items[places[0][0]].values:
+            self.base = self.resolve.value(self.items[places[0][0]]).table
         if self.base is None:
             raise NotRead(["how many"], "how many of what?")
         self._describe(places, Head(self.base, None))
@@ -418,7 +450,10 @@ class Reader:
 
     def _aggregate(self, item: Item) -> None:
         """`average price`, `total of orders`, and `the highest price` as a number or as a ranking."""
-        function = next(_AGGREGATES[op] for op in item.ops if op in _AGGREGATES)
+        function = next((_AGGREGATES[op] for op in item.ops if op in _AGGREGATES), None)
+        if function is None:
+            assert item.superlative is not None
+            function = "max" if item.superlative[1] else "min"
         text = item.text.lower()
         self.at += 1
         extreme = function in ("max", "min")
@@ -431,6 +466,9 @@ class Reader:
             None,
         )
         if inner is not None and (nested := self._inner(inner)):
+            if "count" in inner.ops and nested.function == "sum" and nested.column:
+                self._output(nested.model_copy(update={"function": function}))
+                return
             if not extreme or not self.outputs:
                 raise NotRead([text], f"“{text} {inner.text}” takes two steps, which I don't do")
             self._ranked_by(nested, descending=function == "max")
@@ -496,6 +534,22 @@ class Reader:
             raise NotRead([item.text], f"“{item.text}” is a key, not a number to work with")
         return Measure(function=function, table=head.table, column=head.column)
 
+    def _spending(self) -> None:
+        """`who spent the most`, `who spent more than 100`, `how much did they spend`."""
+        ahead = self.items[self.at + 1] if self.at + 1 < len(self.items) else None
+        ops = set(ahead.ops) if ahead is not None else set()
+        measure = self._money("sum")
+        if ops & {"most", "fewest"}:
+            self.at += 1
+            self._ranked_by(measure, descending="most" in ops)
+        elif ops & set(_COMPARISONS):
+            op, values = self._numbers()
+            self._compare_rows(measure, op, values)
+        elif any(isinstance(each, Head) for each in self.outputs):
+            raise NotRead([self.items[self.at - 1].text], "how much of it?")
+        else:
+            self._output(measure)
+
     def _is_key(self, head: Head) -> bool:
         own = self.resolve.key_of(head.table)
         return (own is not None and own.name == head.column) or any(
@@ -546,6 +600,10 @@ class Reader:
             self.limit = 1
         self.rank = descending
 
+    def item_is_money(self) -> bool:
+        """Whether revenue or sales come next."""
+        return self.at < len(self.items) and self.item.money
+
     def _name_here(self) -> bool:
         return self.at < len(self.items) and bool(self.item.names or self.item.values)
 
@@ -589,7 +647,13 @@ class Reader:
         text = self.item.text.lower()
         self.at += 1
         self.skip("of")
-        if not self._name_here() and not (self.at < len(self.items) and self.item.money):
+        done = [each for each in self.related if not each.negated and each.measure is None]
+        if not self._name_here() and done and not self.item_is_money():
+            self.related.remove(done[-1])
+            measure = self._rows(done[-1].table)
+            self._ranked_by(measure, descending=descending)
+            return
+        if not self._name_here() and not self.item_is_money():
             raise NotRead([text], f"{text} what?")
         if any(word in text for word in ("common", "popular", "frequent", "often", "rarest")):
             self._most_common(descending, text)
@@ -598,12 +662,14 @@ class Reader:
             self._ranked_by(self._money("sum"), descending=descending)
             return
         if not self.outputs and not self.keys:
-            raise NotRead([text], f"who has the {text}?")
+            table = self.item.table()
+            if not self.who or table is None or not self._person([table.table]):
+                raise NotRead([text], f"who has {text}?")
         places = self._adjectives()
         head = self._head()
         self._describe(places, head)
         if head.column is None:
-            self._ranked_by(Measure(function="count", table=head.table), descending=descending)
+            self._ranked_by(self._rows(head.table), descending=descending)
         elif not self.resolve.numeric(head):
             measure = Measure(function="count", table=head.table, column=head.column, distinct=True)
             self._ranked_by(measure, descending=descending)
@@ -999,11 +1065,18 @@ class Reader:
 
     def _value(self, near: Sequence[str] = (), column: ColumnRef | None = None) -> None:
         item = self.item
-        found = self.resolve.value(
-            item, [*near, *self._related_near(), *self._value_near()], column
-        )
+        if self.base is None and self.who and not near:
+            self._person(list({value.table for value in item.values}))
+        around = [*near, *self._related_near(), *self._value_near()]
+        found = self.resolve.value(item, around, column)
         self.at += 1
         ref = ColumnRef(table=found.table, column=found.column)
+        ahead = self.items[self.at] if self.at < len(self.items) else None
+        if ahead is not None and any(
+            (n.table, n.column) == (ref.table, ref.column) for n in ahead.names
+        ):
+            if not self._compared_at(self.at + 1):
+                self.at += 1  # `the north region`
         self._add(Condition(column=ref, op="eq", values=(found.value,)))
         if not self.outputs and not self.returning and self.base is None and not near:
             self.base_hint = found.table
@@ -1090,6 +1163,8 @@ class Reader:
     def _name(self) -> None:
         start = self.at
         item = self.item
+        if self._done(item):
+            return
         if (
             is_flag(self.naming, item.names[0])
             and (self._named(item) or item.negative)
@@ -1103,6 +1178,35 @@ class Reader:
             self._table(head, start)
         elif not self._column_condition(head):
             self._column(head, item)
+
+    def _done(self, item: Item) -> bool:
+        """`bought`, `ordered`: the table that keeps what was done must have a row."""
+        text = item.text.lower()
+        if text not in VERBS or (item.names[0].score > 0.9 and not self.who):
+            return False
+        if self.base is None:
+            table = item.table()
+            if not self.who or table is None or not self._person([table.table]):
+                return False
+        ahead = self.items[self.at + 1] if self.at + 1 < len(self.items) else None
+        if (
+            ahead is not None
+            and set(ahead.ops) & {"max", "min", "most", "fewest"}
+            and item.table() is None
+        ):
+            self.at += 1  # `earns the highest salary` says it twice
+            return True
+        head = self.resolve.name(item, self.near())
+        if head.column is not None:
+            return False
+        self.at += 1
+        self.sold = self.sold or text in _SALES
+        negate = self.negate
+        if negate:
+            self._relate(head.table, negated=True)
+        else:
+            self._mention(head.table)
+        return True
 
     def _table(self, head: Head, start: int) -> None:
         ahead = self.items[self.at] if self.at < len(self.items) else None
@@ -1152,6 +1256,8 @@ class Reader:
             return
         if any(key.table == table for key in self.keys) or table in self.near():
             return
+        if any(self.joins.is_up(each.table, table) for each in self.related):
+            return
         self.filtering = True
         if self.joins.distance(self.base, table) > 50:
             raise NotRead([table], f"{self.base} and {table} are not connected", "not_in_database")
@@ -1194,6 +1300,7 @@ class Reader:
             if not (ops & {"gt", "ge", "lt", "le"} and self.base):
                 self.at = place
                 return False
+        before = self.negate
         if "not" in ops:
             self.at += 1
             self.negate = True
@@ -1222,7 +1329,13 @@ class Reader:
         if self.resolve.numeric(head) and (
             ops & {"gt", "ge", "lt", "le", "between", "eq"} or item.number is not None
         ):
-            if not (item.number is not None and self.at == place and item.names):
+            ahead = self.items[self.at + 1] if self.at + 1 < len(self.items) else None
+            limits = (
+                item.number is not None
+                and ahead is not None
+                and (ahead.superlative or ahead.table())
+            )
+            if not limits:
                 self._compare(head.ref)
                 return True
         if item.values and any((v.table, v.column) == head for v in item.values):
@@ -1232,7 +1345,7 @@ class Reader:
             self.at += 1
             self._text(head, item.literal)
             return True
-        self.at = place
+        self.at, self.negate = place, before
         return False
 
     def _period_soon(self) -> bool:
@@ -1261,7 +1374,13 @@ class Reader:
                 "order",
             }:
                 return
-            if set(item.ops) & {"is", "of", "named", "in"} or item.filler:
+            if set(item.ops) & {"is", "of", "named"} or item.text.lower() in (
+                "the",
+                "a",
+                "an",
+                "value",
+                "of",
+            ):
                 self.at += 1
             else:
                 return

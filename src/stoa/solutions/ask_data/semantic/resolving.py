@@ -9,10 +9,10 @@ from typing import Final, Literal, NamedTuple
 
 from stoa.core.tables.catalogue import Column, Table
 from stoa.solutions.ask_data.semantic.joins import Joins, single_key
-from stoa.solutions.ask_data.semantic.lexicon import stem
+from stoa.solutions.ask_data.semantic.lexicon import stem, word_set
 from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Measure
 from stoa.solutions.ask_data.semantic.mentions import Item
-from stoa.solutions.ask_data.semantic.naming import Name, Naming, ValueName
+from stoa.solutions.ask_data.semantic.naming import DISPLAY, Name, Naming, ValueName
 
 Reason = Literal["words", "not_in_database", "ambiguous", "writes"]
 
@@ -21,7 +21,7 @@ _FAR = 20.0
 _MAIN_DATES: Final = frozenset(
     {("date",), ("created", "at"), ("created",), ("timestamp",), ("datetime",), ("time",)}
 )
-_LATER_DATES: Final = frozenset(["updated", "modified", "deleted", "changed", "last", "edited"])
+_LATER_DATES: Final = word_set("updated modified deleted changed last edited")
 _MONEY_TABLES: Final = frozenset(
     map(
         stem,
@@ -79,6 +79,12 @@ class Resolver:
         self.naming, self.joins = naming, joins
         self.context: list[str] = []
         for item in items:
+            for name in item.names:
+                words = {token.stem for token in item.tokens}
+                if name.column and name.score >= 0.98 and len(item.tokens) > 1:
+                    if {stem(word) for word in naming.words[name.table]} <= words:
+                        self.context.append(name.table)
+        for item in items:
             if (table := item.table()) and table.score >= 0.85 and not (item.ops and item.filler):
                 if all(name.score <= table.score for name in item.names):
                     self.context.append(table.table)
@@ -106,17 +112,20 @@ class Resolver:
                 want in ("column", "number") and not name.column
             ):
                 continue
-            head = Head(name.table, name.column)
+            head = Head(name.table, None if name.column == DISPLAY else name.column)
             if want == "number" and not self.numeric(head):
                 continue
             costs[head] = min(self._cost(name, near), costs.get(head, 99.0))
         return self._cheapest(costs, item)
 
     def _cost(self, name: Name, near: Sequence[str]) -> float:
-        cost = 2 * (1 - name.score)
+        cost = 2.5 * (1 - name.score)
         if name.column is None:
             return cost - (0.25 if name.table in near else 0.1)
-        return cost + self._away(name.table, near)
+        refers = any(
+            name.column in step.columns and step.up for step in self.joins.steps(name.table)
+        )
+        return cost + self._away(name.table, near) + (0.3 if refers else 0.0)
 
     def _away(self, table: str, near: Sequence[str]) -> float:
         if table in near:

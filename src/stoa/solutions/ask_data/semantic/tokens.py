@@ -20,6 +20,8 @@ _TOKEN: Final = re.compile(
     |(?P<sign>>=|<=|!=|<>|==|[<>=≥≤%\#&,;.?!:()])""",
     re.VERBOSE,
 )
+_INCLUSIVE: Final = re.compile(r",?\s*\(?\binclusive(?: of [^).,;?]*)?\)?", re.IGNORECASE)
+"""Said of a period, it says what is meant here anyway."""
 _TENS: Final = frozenset(
     {"twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"}
 )
@@ -55,6 +57,7 @@ def tokenise(question: str) -> list[Token]:
     """Tokens of the question in order; endings such as 's and marks at the end are dropped."""
     found: list[Token] = []
     first = True
+    question = _INCLUSIVE.sub("", question)
     for match in _TOKEN.finditer(question.replace("’s", "'s")):
         kind = match.lastgroup
         text = match.group()
