@@ -25,7 +25,11 @@ def finish(reader: Reader) -> Meaning:
     measures = tuple(each for each in reader.outputs if isinstance(each, Measure))
     if reader.shown_rank and reader.shown_rank not in measures:
         measures = (*measures, reader.shown_rank)
+    heads = [each for each in reader.outputs if isinstance(each, Head)]
     ranked = any(order.measure for order in reader.order)
+    if reader.keys and not measures and not ranked and len(heads) == 1 and heads[0].column is None:
+        measures = (Measure(function="count", table=heads[0].table),)  # `orders per customer`
+        reader.outputs = list(measures)
     if measures or ranked or reader.having or reader.keys:
         return _grouped(reader, measures)
     return _listed(reader)

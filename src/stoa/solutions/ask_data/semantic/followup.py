@@ -103,7 +103,8 @@ def _limit(items: list[Item], previous: Meaning) -> Meaning | None:
     words = [
         item
         for item in words
-        if item.tokens[0].lower not in ("show", "list", "give", "give me", "show me", "the", "me")
+        if item.ops
+        or item.tokens[0].lower not in ("show", "list", "give", "give me", "show me", "the", "me")
     ]
     if len(words) != 2 or words[1].number is None or not set(words[0].ops) & _LIMITS:
         return None

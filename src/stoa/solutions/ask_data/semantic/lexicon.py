@@ -114,7 +114,7 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
     "before": ("before", "prior to", "earlier"), "after": ("after", "since", "following", "later"),
     "named": ("named", "called", "titled", "entitled", "name is", "known as"),
     "difference": ("difference between", "difference", "minus", "gap between"),
-    "when": ("when",), "where": ("where",), "who": ("who", "whom"), "which": ("which", "what"),
+    "instead": ("instead",), "when": ("when",), "where": ("where",), "who": ("who", "whom"), "which": ("which", "what"),
 }  # fmt: skip
 
 # Adjectives in the superlative: what they order by (column words, best first) and which way.
@@ -175,22 +175,21 @@ _FILLERS: Final = """
 a an the this that these those there their theirs its his her it they them he she we our us me my i
 you your please kindly can could would should will shall may might must do does did doing done of to
 for as list show give display find get fetch tell return retrieve identify name provide report
-output print select see view want need know like wanted wish look looking s 're 's what's whats what
+output print select see view want need know like wanted wish look looking 're 's what's whats what
 which who whom whose where when how is are was were be been being am has have had having with in on
-at from by into via and all any also then so such same out up ever currently altogether exist exists
-existing available recorded stored made make makes making placed place places placing belong belongs
+at from by into via and all any also then so out up ever currently altogether exist exists existing
+available recorded stored made make makes making placed place places placing belong belongs
 belonging live lives living lived come comes coming came located based situated work works worked
 working got gets use used uses using take takes took taken appear appears appearing occur occurred
 occurs happen happened own owns owned hold holds held contain contains involving involved associated
 related assigned attached linked corresponding respective records record entries entry rows row data
 database table results result information info details detail people person someone anyone everyone
 things thing values value one ones overall individual given particular specific certain entire whole
-serve serves serving served offer offers offering offered provides provided among every each both
-only just actually really exactly about regarding concerning write wrote written writes produced
-produce released received receive receives attend attended attends visit visited visits went go goes
-if whether not kind sort sorts descending ascending order across per let's lets let together along
-together's entered noted lists listed registered seen themselves itself were't inclusive combination
-combinations pair pairs
+serve serves serving served offer offers offering offered provides provided among both actually
+really exactly about regarding concerning write wrote written writes produced produce released
+received receive receives attend attended attends visit visited visits went go goes let's lets let
+together along together's entered noted lists listed registered seen themselves itself were't
+inclusive combination combinations pair pairs issued generated handled processed conducted
 """
 FILLERS: Final = frozenset(_FILLERS.split())
 
@@ -406,9 +405,23 @@ WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "satu
 NOUNS: Final = frozenset({"cost", "costs", "worth", "buy", "sell"})
 """Among the verbs: words that are as often a part of a name."""
 
+PLACES: Final = word_set(
+    "city town country state province region county place location village nation district"
+)
+"""Columns that say where something is."""
+
+QUANTITIES: Final = word_set(
+    """quantity qty unit piece page seat goal point population share item view like vote ticket copy
+    passenger guest night hour minute day visitor download click bed stock count employee player"""
+)
+"""Words in the name of a number that says how many there are of something."""
+
 PERSONS: Final = word_set(
     """customer client member patient employee user student author doctor driver person staff worker
     teacher player artist contact owner buyer seller guest passenger citizen reader writer visitor manager
     instructor professor nurse agent supplier subscriber participant candidate applicant tenant"""
 )
 """Tables that `who` may mean."""
+
+SALES: Final = word_set("bought buy buys purchased sold sell sells ordered")
+"""Verbs of selling: what is counted after them is what was sold."""

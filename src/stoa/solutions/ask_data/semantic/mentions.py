@@ -202,7 +202,8 @@ def _names(tokens: list[Token], naming: Naming) -> list[Name]:
         return []
     found = naming.names(tokens)
     if len(tokens) > 1:  # `employees hired` is two things
-        done = words[-1] in VERBS and words[-1] not in NOUNS
+        ends = (" ".join(words[start:]) for start in range(1, len(words)))
+        done = any(end in VERBS and end not in NOUNS for end in ends)
         found = [] if done else [name for name in found if name.score >= 0.7]
     return found
 

@@ -60,6 +60,8 @@ class ValueName:
     column: str
     value: Scalar
     score: float = 1.0
+    sampled: bool = False
+    """One of the values of a column that has others which nobody listed."""
 
 
 class Naming:
@@ -175,7 +177,10 @@ class Naming:
                 self._put(said, place, 0.8)
         for column in table.columns:
             self._add_column(table, column, words)
-        if len(self._shown(table)) > 1:  # a person's two names, asked for as one
+        shown = self._shown(table)
+        if len(shown) == 1:
+            self._put(("name",), (table.key, shown[0]), 0.95)
+        if len(shown) > 1:  # a person's two names, asked for as one
             both = (table.key, DISPLAY)
             self._put(("name",), both, 1.0)
             self._put(("full", "name"), both, 1.0)
@@ -214,11 +219,12 @@ class Naming:
             key = tuple(token.lower for token in tokenise(str(value)))
             if not key or len(key) > _LONG_VALUE or (len(key) == 1 and key[0].isdigit()):
                 continue
-            name = ValueName(table.key, column.name, value)
+            sampled = column.values is None
+            name = ValueName(table.key, column.name, value, sampled=sampled)
             if name not in self._values[key]:
                 self._values[key].append(name)
             if len(key) == 1 and len(key[0]) > 2:
-                near = ValueName(table.key, column.name, value, 0.8)
+                near = ValueName(table.key, column.name, value, 0.8, sampled)
                 stems = self._value_stems[stem(key[0])]
                 if near not in stems:
                     stems.append(near)

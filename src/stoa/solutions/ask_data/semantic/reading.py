@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from stoa.solutions.ask_data.semantic.joins import Joins
-from stoa.solutions.ask_data.semantic.lexicon import NOUNS, PERSONS, VERBS, word_set
+from stoa.solutions.ask_data.semantic.lexicon import (
+    NOUNS,
+    PERSONS,
+    PLACES,
+    QUANTITIES,
+    SALES,
+    VERBS,
+    singular,
+    word_set,
+)
 from stoa.solutions.ask_data.semantic.meaning import (
     ColumnRef,
     Condition,
@@ -28,6 +37,7 @@ from stoa.solutions.ask_data.semantic.mentions import Item, is_flag
 from stoa.solutions.ask_data.semantic.naming import Naming
 from stoa.solutions.ask_data.semantic.periods import Period
 from stoa.solutions.ask_data.semantic.resolving import Head, NotRead, Resolver
+from stoa.solutions.ask_data.semantic.splitting import split_name
 
 _COMPARISONS: Final[dict[str, Operator]] = {"gt": "gt", "ge": "ge", "lt": "lt", "le": "le"}
 _AGGREGATES: Final[dict[str, Function]] = {"avg": "avg", "sum": "sum", "max": "max", "min": "min"}
@@ -36,7 +46,6 @@ _NEGATED: Final[dict[Operator, Operator]] = {
     "null": "not_null", "not_null": "null", "true": "false", "false": "true",
 }  # fmt: skip
 _SPENDING: Final = frozenset({"spent", "spend", "spends"})
-_SALES: Final = word_set("bought buy buys purchased sold sell sells ordered")
 _STRONG: Final = word_set(
     """count avg max min most fewest gt ge lt le between not without percent ratio starts ends like
     desc asc"""
@@ -94,6 +103,8 @@ class Reader:
 
     @property
     def item(self) -> Item:
+        if self.at >= len(self.items):
+            raise NotRead([], "the question ends too early for me")
         return self.items[self.at]
 
     def peek(self, ahead: int = 0) -> Item | None:
@@ -156,7 +167,9 @@ class Reader:
             self.returning = self._returns()
         elif item.period and not (item.period.bare_year and self._number_fits(item)):
             self._period(item.period)
-        elif item.literal is not None:
+        elif item.literal is not None or (
+            item.values and not item.names and all(each.sampled for each in item.values)
+        ):
             self._literal()
         elif ops & {"not"}:
             self.at += 1
@@ -167,7 +180,12 @@ class Reader:
             self._share(item)
         elif ops & {"count"} or (ops & {"counting"} and not item.names):
             self.at += 1
-            self._output(self._count())
+            counted = self._count()
+            if counted.column and counted.function == "sum" and not self._adds_up(counted):
+                raise NotRead(
+                    [item.text], f"how many different {counted.column}, or their sum?", "ambiguous"
+                )
+            self._output(counted)
         elif ops & {"distinct"} and not self._named(item):
             self.at += 1
             self.distinct = True
@@ -226,6 +244,10 @@ class Reader:
         elif ops & {"is"}:
             self.at += 1
             self.filtering = self.filtering or bool(self.outputs)
+        elif "only" in ops and self.at:
+            raise NotRead([item.text], f"“{item.text}” leaves out others, which I can't be sure of")
+        elif "all" in ops and self._every():
+            raise NotRead([item.text], f"“{item.text}” of them at once is more than I do")
         elif ops & {"only"} or item.filler:
             self.at += 1
             self.who = self.who or ("who" in ops and not self.outputs)
@@ -235,6 +257,18 @@ class Reader:
     @staticmethod
     def _named(item: Item) -> bool:
         return bool(item.names) and item.names[0].score >= 0.85
+
+    def _every(self) -> bool:
+        """`who bought all products`: each of them, not any."""
+        if not self.filtering or self.item.text.lower() in ("any",):
+            return False
+        before = self.items[self.at - 1] if self.at else None
+        return before is not None and not set(before.ops) & {"in", "of", "from", "group", "not"}
+
+    def _adds_up(self, measure: Measure) -> bool:
+        """A column of amounts of something: how many of them is their sum."""
+        words = split_name(measure.column or "")
+        return bool(QUANTITIES & {singular(word) for word in words})
 
     def _measured_next(self) -> bool:
         """Whether a number to aggregate comes next: `total amount`, `highest price`."""
@@ -433,10 +467,11 @@ class Reader:
             for table in self.naming.catalogue.tables
             if self.naming.words[table.key][-1] in PERSONS
         ]
-        near = [each for each in people if self.joins.nearest(around, each) < 4]
-        if len(near) != 1:
+        near = sorted((self.joins.nearest(around, each), each) for each in people)
+        near = [each for each in near if each[0] < 4]
+        if not near or (len(near) > 1 and near[1][0] - near[0][0] < 0.9):
             return False
-        self._output(Head(near[0], None))
+        self._output(Head(near[0][1], None))
         self.filtering = True
         return True
 
@@ -518,13 +553,20 @@ class Reader:
         return self._measured(function, [])
 
     def _measured(self, function: Function, places: list[tuple[int, bool]]) -> Measure:
-        item = self.item
+        item, start = self.item, self.at
         try:
             head = self._head(want="number" if function in ("sum", "avg") else "any")
         except NotRead:
             if function != "sum" or item.table() is None:
                 raise
+            self.at = start
             head = self._head(want="table")
+            ahead = self.items[max(0, start - 3) : start]
+            if any(token.lower == "of" for each in ahead for token in each.tokens):
+                amount = self.resolve.amount_of(head.table)  # `the total of all invoices`
+                if amount is None:
+                    raise
+                head = Head(amount.table, amount.column)
         self._describe(places, head)
         if head.column is None:
             if function == "sum":
@@ -630,8 +672,9 @@ class Reader:
         if found is None:
             raise NotRead([text], f"nothing in {table} says which is the {text}")
         is_date = self.resolve.dated(found) or self.resolve.yearly(found)
-        if is_date and text.lower() in ("oldest", "youngest"):
-            descending = text.lower() == "youngest"
+        plain = text.lower().removeprefix("the ")
+        if is_date and plain in ("oldest", "youngest"):
+            descending = plain == "youngest"
         if limit is not None:
             self.limit = limit
         self._rank_column(found, descending)
@@ -701,6 +744,17 @@ class Reader:
             raise NotRead([text], f"“{text}” what?")
         head = self._head()
         self._describe(places, head)
+        if (
+            head.column is not None
+            and self.resolve.dated(head)
+            and self._name_here()
+            and self.item.table()
+        ):
+            head, found = self._head(want="table"), head.ref  # `the most recently hired employee`
+            self._output(head)
+            self.limit = limit or 1
+            self._rank_column(found, last)
+            return
         if head.column is not None and self.resolve.dated(head) and not self.filtering:
             self._output(
                 Measure(function="max" if last else "min", table=head.table, column=head.column)
@@ -861,6 +915,13 @@ class Reader:
             or item.literal
         ):
             return  # `by Tolkien`, `in each of 2012`: a filter, read next
+        after = self.items[self.at + 1] if self.at + 1 < len(self.items) else None
+        if (
+            item.table() is not None
+            and after is not None
+            and (after.literal or (after.values and not after.names))
+        ):
+            return  # `by artist "Deep Purple"`
         self._keys(text)
 
     def _by_measure(self) -> None:
@@ -1019,8 +1080,11 @@ class Reader:
         """The conditions of the related rows, where this table hangs on them; else those of the base."""
         for place, related in reversed(list(enumerate(self.related))):
             base = self.base or table
-            if table != base and self.joins.distance(related.table, table) < self.joins.distance(
-                base, table
+            here, there = (self.joins.distance(each, table) for each in (related.table, base))
+            closer = here <= there if not self.joins.is_up(base, table) else here < there
+            if table != base and (
+                closer
+                or (self.joins.is_up(related.table, table) and not self.joins.is_up(base, table))
             ):
                 return self.related_conditions.setdefault(place, [])
         return self.groups
@@ -1100,11 +1164,18 @@ class Reader:
     def _literal(self) -> None:
         """Text that isn't known as a value: a name, where the words before it say whose."""
         item = self.item
-        assert item.literal is not None
-        if item.values:
+        text = item.literal or str(item.values[0].value)
+        if item.values and not all(value.sampled for value in item.values):
             self._value()
             return
         before = self.items[self.at - 1] if self.at else None
+        if (
+            item.values
+            and before is not None
+            and set(before.ops) & {"in", "from"}
+            and self._place(item)
+        ):
+            return
         place = self.at - 1
         while (
             before is not None
@@ -1115,8 +1186,14 @@ class Reader:
             place -= 1
             before = self.items[place]
         head = None
-        if before is not None and before.names:
+        linked = any(
+            set(each.ops) & {"of"} and not set(each.ops) & {"named"}
+            for each in self.items[place + 1 : self.at]
+        )
+        if before is not None and before.names and not (linked and before.table()):
             head = self.resolve.name(before, self.near())
+            if head.column and any(token.lower == "of" for token in before.tokens):
+                head = Head(head.table, None)  # `the email of customer Luis Rojas`
         elif (
             self.at + 1 < len(self.items)
             and self.items[self.at + 1].names
@@ -1126,11 +1203,23 @@ class Reader:
         if head is None:
             raise NotRead(
                 [item.text],
-                f"“{item.text}” is not a value that I know in this database",
+                f"“{item.text}”: say what it is the name of",
                 "not_in_database",
             )
         self.at += 1
-        self._text(head, item.literal)
+        self._text(head, text)
+
+    def _place(self, item: Item) -> bool:
+        """`customers in Paris`: a place of the base, though not all places are listed."""
+        found = [
+            value
+            for value in item.values
+            if value.table == self.base and set(split_name(value.column)) & PLACES
+        ]
+        if len(found) != 1:
+            return False
+        self._value(column=ColumnRef(table=found[0].table, column=found[0].column))
+        return True
 
     def _text(self, head: Head, text: str) -> None:
         """A text that must stand in a column, or be the name of a row."""
@@ -1200,7 +1289,7 @@ class Reader:
         if head.column is not None:
             return False
         self.at += 1
-        self.sold = self.sold or text in _SALES
+        self.sold = self.sold or text in SALES
         negate = self.negate
         if negate:
             self._relate(head.table, negated=True)
@@ -1341,7 +1430,10 @@ class Reader:
         if item.values and any((v.table, v.column) == head for v in item.values):
             self._value(column=head.ref)
             return True
-        if item.literal is not None and self.resolve.column(head).kind == "text":
+        combined = self.at > 0 and any(
+            token.lower == "of" for token in self.items[self.at - 1].tokens
+        )
+        if item.literal is not None and self.resolve.column(head).kind == "text" and not combined:
             self.at += 1
             self._text(head, item.literal)
             return True
@@ -1527,6 +1619,9 @@ class Reader:
         ahead = self.items[self.at + 1] if self.at + 1 < len(self.items) else None
         if ahead is not None and set(ahead.ops) & {"or_more", "or_less"}:
             self._compare(None)
+        elif ahead is not None and ahead.superlative:
+            self.limit = int(item.number or 0)
+            self.at += 1
         elif not self.outputs or (self.rank is not None and not self.limit):
             if ahead is None or not (ahead.names or ahead.values or ahead.superlative or ahead.ops):
                 raise NotRead([item.text], f"“{item.text}” of what?")

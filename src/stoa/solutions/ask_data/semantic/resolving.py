@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from stoa.core.tables.catalogue import Column, Table
 from stoa.solutions.ask_data.semantic.joins import Joins, single_key
-from stoa.solutions.ask_data.semantic.lexicon import stem, word_set
+from stoa.solutions.ask_data.semantic.lexicon import SALES, stem, word_set
 from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Measure
 from stoa.solutions.ask_data.semantic.mentions import Item
 from stoa.solutions.ask_data.semantic.naming import DISPLAY, Name, Naming, ValueName
@@ -21,7 +21,12 @@ _FAR = 20.0
 _MAIN_DATES: Final = frozenset(
     {("date",), ("created", "at"), ("created",), ("timestamp",), ("datetime",), ("time",)}
 )
-_LATER_DATES: Final = word_set("updated modified deleted changed last edited")
+_OTHER_DATES: Final = word_set(
+    """updated modified deleted changed last edited birth born dob death died hire hired join joined joining
+    signup sign signed register registered registration expiry expire expires expiration due deadline end ends
+    until valid retired terminated"""
+)
+"""Dates that only their own word means: nobody asks for a birth by `in 2012` alone."""
 _MONEY_TABLES: Final = frozenset(
     map(
         stem,
@@ -78,6 +83,8 @@ class Resolver:
     def __init__(self, naming: Naming, joins: Joins, items: Sequence[Item]) -> None:
         self.naming, self.joins = naming, joins
         self.context: list[str] = []
+        if any(token.lower in SALES for item in items for token in item.tokens):
+            self.context += self._lines()
         for item in items:
             for name in item.names:
                 words = {token.stem for token in item.tokens}
@@ -88,6 +95,22 @@ class Resolver:
             if (table := item.table()) and table.score >= 0.85 and not (item.ops and item.filler):
                 if all(name.score <= table.score for name in item.names):
                     self.context.append(table.table)
+
+    def _lines(self) -> list[str]:
+        """The tables that say how much of what was sold."""
+        return [
+            table.key
+            for table in self.naming.catalogue.tables
+            if any(
+                self.naming.column_words(table, column)[-1] == "quantity"
+                for column in table.columns
+            )
+            and any(
+                stem(self.naming.words[step.to_table][-1]) in _MONEY_TABLES
+                for step in self.joins.steps(table.key)
+                if step.up
+            )
+        ]
 
     def table(self, key: str) -> Table:
         found = self.naming.catalogue.table(key)
@@ -201,7 +224,7 @@ class Resolver:
             table = self.table(key)
             dates = [c for c in table.columns if c.kind in ("date", "timestamp")]
             words = {c.name: self.naming.column_words(table, c) for c in dates}
-            fresh = [c for c in dates if not _LATER_DATES & set(words[c.name])] or dates
+            fresh = [c for c in dates if not _OTHER_DATES & set(words[c.name])]
             main = [
                 c
                 for c in fresh
