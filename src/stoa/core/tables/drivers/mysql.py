@@ -104,6 +104,8 @@ class MysqlDriver:
             session.spent = True  # until all rows are read
             try:
                 cursor.execute(sql)
+                if cursor.description is None:
+                    raise failed(ValueError("this statement gives no rows"))
                 columns = tuple(_column(field) for field in cursor._result.fields)
                 collector = Collector(bounds)
                 collector.take(lambda size: list(cursor.fetchmany(size)), running)

@@ -45,7 +45,7 @@ _TEXTS: Final = {
     "Lower Upper Initcap Length Trim Substring Left Right Replace Concat ConcatWs StrPosition",
     "SplitPart SubstringIndex Reverse Translate Ascii Chr Unicode StartsWith EndsWith Contains",
     "RegexpReplace RegexpExtract RegexpCount RegexpInstr RegexpFullMatch Levenshtein Hex LowerHex",
-    "Pad Repeat Space Soundex Stuff Elt",
+    "Pad Repeat Space Soundex Stuff Elt Typeof",
 }
 _TIMES: Final = {
     "CurrentDate CurrentTime CurrentTimestamp CurrentDatetime Localtime Localtimestamp Date Datetime",
@@ -212,6 +212,7 @@ ARGUMENTS: Final[dict[type[exp.Expr], frozenset[str]]] = {
     exp.Star: frozenset({"except_"}),
     exp.Limit: frozenset({"expression"}),
     exp.Offset: frozenset({"expression"}),
+    exp.RegexpLike: frozenset({"this", "expression"}),
     exp.Fetch: frozenset({"direction", "count", "limit_options"}),
     exp.LimitOptions: frozenset({"rows"}),
     exp.Identifier: frozenset({"this", "quoted"}),

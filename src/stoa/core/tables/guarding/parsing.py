@@ -29,10 +29,11 @@ MOST_TOKENS: Final = 4_000
 MOST_DEPTH: Final = 40
 MOST_CHAIN: Final = 400
 """Most tokens that may stand in one row without a comma or parenthesis: operators nest to the left."""
-_NAMES: Final[dict[Dialect, str]] = {"postgresql": "postgres"}
 _GRAMMARS: Final[dict[Dialect, Grammar]] = {
-    name: Grammar.get_or_raise(_NAMES.get(name, name))
-    for name in ("sqlite", "postgresql", "duckdb", "mysql")
+    "sqlite": Grammar.get_or_raise("sqlite"),
+    "postgresql": Grammar.get_or_raise("postgres"),
+    "duckdb": Grammar.get_or_raise("duckdb"),
+    "mysql": Grammar.get_or_raise("mysql"),
 }
 _OPENING: Final = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
 _CLOSING: Final = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
@@ -90,7 +91,11 @@ def parse_predicate(sql: str, dialect: Dialect) -> exp.Expr:
     query = parse(f"SELECT 1 WHERE ({sql})", dialect)
     where = query.args.get("where")
     only = {"expressions", "where"}
-    if where is None or any(value for key, value in query.args.items() if key not in only):
+    if (
+        where is None
+        or isinstance(where.this, exp.Tuple)
+        or any(value for key, value in query.args.items() if key not in only)
+    ):
         raise refused("the policy is not one condition", "Write a condition as after WHERE.")
     condition: exp.Expr = where.this.unnest()
     return condition
@@ -121,6 +126,8 @@ def _check_special(node: exp.Expr) -> None:
     if isinstance(node, exp.DataType):
         if node.this not in TYPES:
             raise refused(f"the type {_called(node)} is not allowed", "Cast to a plain type.")
+    elif isinstance(node, exp.Select) and not node.expressions:
+        raise refused("a SELECT names nothing", "Name columns after SELECT.")
     elif isinstance(node, exp.Pad | exp.Repeat | exp.Space):
         size = (
             node.this if isinstance(node, exp.Space) else node.args.get("times") or node.expression
