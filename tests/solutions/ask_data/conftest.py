@@ -72,8 +72,10 @@ def given() -> dict[str, Any]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, given: dict[str, Any]) -> Settings:
-    base = {"model_embedding": "hashed", "source_folders": str(tmp_path)}
+def settings(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, given: dict[str, Any]
+) -> Settings:
+    base = {"model_embedding": "hashed", "source_folders": str(tmp_path_factory.getbasetemp())}
     return Settings.load(home=tmp_path / "home", **{**base, **given})
 
 

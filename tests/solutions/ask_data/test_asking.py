@@ -35,17 +35,15 @@ async def test_an_answer_holds_all_that_was_promised(asked: Desk) -> None:
     assert asked.events[-1].answer == answer
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
+async def test_the_source_systems_words_are_understood(asked: Desk) -> None:
+    spelled: list[dict[str, Any]] = [
         {"question": TRIPS},
         {"input_queries": [TRIPS], "use_vector_db": True},
         {"input_queries": [TRIPS], "useVectorDB": True},
-    ],
-)
-async def test_the_source_systems_words_are_understood(asked: Desk, said: dict[str, Any]) -> None:
-    found = await asked.call("ask", database="bikes", **said)
-    assert [answer.status_code for answer in found.answers] == [200]
+    ]
+    for said in spelled:
+        found = await asked.call("ask", database="bikes", **said)
+        assert [answer.status_code for answer in found.answers] == [200]
 
 
 async def test_a_follow_up_changes_a_part(asked: Desk) -> None:
@@ -78,26 +76,26 @@ BAD: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("said", BAD, ids=lambda each: str(each)[:40])
-async def test_what_is_no_question_is_refused(asked: Desk, said: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInput):
-        await asked.call("ask", database="bikes", **said)
+async def test_what_is_no_question_is_refused(asked: Desk) -> None:
+    for said in BAD:
+        with pytest.raises(InvalidInput):
+            await asked.call("ask", database="bikes", **said)
 
 
-@pytest.mark.parametrize(
-    "question",
-    [
-        "Delete all trips.",
-        "Drop the table town",
-        "Update the fee of all trips to 0",
-        "Insert a town called Paris",
-        "Please truncate trip",
-    ],
-)
-async def test_a_wish_to_write_is_answered_with_no(asked: Desk, question: str) -> None:
-    answer = await asked.one(question)
-    assert (answer.status_code, answer.problem, answer.sql_code) == (400, "writes", "")
-    assert "cannot be answered from this database" in answer.english_answer
+WRITES = [
+    "Delete all trips.",
+    "Drop the table town",
+    "Update the fee of all trips to 0",
+    "Insert a town called Paris",
+    "Please truncate trip",
+]
+
+
+async def test_a_wish_to_write_is_answered_with_no(asked: Desk) -> None:
+    for question in WRITES:
+        answer = await asked.one(question)
+        assert (answer.status_code, answer.problem, answer.sql_code) == (400, "writes", "")
+        assert "cannot be answered from this database" in answer.english_answer
     assert (await asked.one(TRIPS)).sql_answer.rows == [[400]]  # type: ignore[union-attr]
 
 
@@ -148,25 +146,25 @@ async def test_ones_own_query_passes_the_same_guard(asked: Desk) -> None:
     assert answer.answered_by == "you"
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "DELETE FROM trip",
-        "SELECT 1; DROP TABLE trip",
-        "PRAGMA table_info(trip)",
-        "ATTACH 'x' AS y",
-        "SELECT * FROM sqlite_master",
-        "SELECT load_extension('x') FROM town",
-        "SELECT * FROM salary",
-        "SELECT wage FROM town",
-        "no sql at all",
-    ],
-)
-async def test_what_is_no_plain_read_is_refused(asked: Desk, sql: str) -> None:
-    answer = await asked.call("run_sql", database="bikes", sql=sql)
-    assert (answer.status_code, answer.problem) == (400, "refused")
-    assert answer.english_answer
-    assert answer.sql_answer is None
+NO_READS = [
+    "DELETE FROM trip",
+    "SELECT 1; DROP TABLE trip",
+    "PRAGMA table_info(trip)",
+    "ATTACH 'x' AS y",
+    "SELECT * FROM sqlite_master",
+    "SELECT load_extension('x') FROM town",
+    "SELECT * FROM salary",
+    "SELECT wage FROM town",
+    "no sql at all",
+]
+
+
+async def test_what_is_no_plain_read_is_refused(asked: Desk) -> None:
+    for sql in NO_READS:
+        answer = await asked.call("run_sql", database="bikes", sql=sql)
+        assert (answer.status_code, answer.problem) == (400, "refused"), sql
+        assert answer.english_answer
+        assert answer.sql_answer is None
 
 
 async def test_ten_million_rows_are_capped(desk: Desk, tmp_path: Path) -> None:
@@ -203,7 +201,7 @@ async def test_an_answer_comes_out_as_csv_and_parquet(asked: Desk) -> None:
     answer = await asked.call(
         "run_sql",
         database="bikes",
-        sql="SELECT name, region, town_id, '=1+1' AS trick, NULL AS nothing FROM town",
+        sql="SELECT name, region, town_id, '=1+1' AS trick, NULL AS lost FROM town",
     )
     assert answer.problem == "", answer.english_answer
     objects = asked.house.platform.objects
@@ -214,7 +212,7 @@ async def test_an_answer_comes_out_as_csv_and_parquet(asked: Desk) -> None:
         assert name == f"{answer.id}.{kind}"
         if kind == "csv":
             rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
-            assert rows[0] == ["name", "region", "town_id", "trick", "nothing"]
+            assert rows[0] == ["name", "region", "town_id", "trick", "lost"]
             assert rows[1][3] == "'=1+1"
         elif kind == "parquet":
             import pyarrow.parquet as pq  # noqa: PLC0415

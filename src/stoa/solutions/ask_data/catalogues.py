@@ -88,10 +88,7 @@ async def import_descriptions(call: Call, request: ImportDescriptions) -> Import
     """Take descriptions over from a CSV file with the columns table, description and maybe column."""
     row = await find(call, request.database)
     known = await know(call, row)
-    file = await call.platform.files.get(call.caller, request.file)
-    if file.size > _LONGEST_FILE:
-        raise InvalidInput("The file is larger than 4 MiB.", hint="Send the descriptions only.")
-    lines = _lines(await call.platform.objects.get(file.object_key))
+    lines = _lines(await _content(call, request))
     names = {table.key.lower(): table for table in known.seen.tables}
     texts: dict[tuple[str, str], str] = {}
     unknown: list[str] = []
@@ -107,6 +104,17 @@ async def import_descriptions(call: Call, request: ImportDescriptions) -> Import
         workspace=call.caller.workspace_id,
     )
     return Imported(described=len(texts), unknown=unknown[:1000], version=version)
+
+
+async def _content(call: Call, request: ImportDescriptions) -> bytes:
+    if bool(request.file) == bool(request.text):
+        raise InvalidInput("Give a file or the text.", hint="One of the two.")
+    if request.file is None:
+        return request.text.encode()
+    file = await call.platform.files.get(call.caller, request.file)
+    if file.size > _LONGEST_FILE:
+        raise InvalidInput("The file is larger than 4 MiB.", hint="Send the descriptions only.")
+    return await call.platform.objects.get(file.object_key)
 
 
 async def export(call: Call, request: DatabaseRequest) -> Export:

@@ -47,7 +47,6 @@ from stoa.solutions.ask_data.schema import (
     Reuse,
     RunSql,
 )
-from stoa.solutions.ask_data.semantic.parse import NotUnderstood
 from stoa.solutions.ask_data.stopwatch import Stopwatch
 from stoa.solutions.ask_data.writing import write
 
@@ -188,7 +187,7 @@ class Asking:
                 question=self._question,
                 history=self._history,
                 dialect=self._known.seen.dialect,
-                today=self._today,
+                today=self._today.isoformat(),
                 tables=await asyncio.to_thread(described_tables, tables),
                 examples=nearest.examples,
                 catalogue=self._known.seen,
@@ -204,11 +203,7 @@ class Asking:
         draft.problem, draft.message = "not_in_database", written.reasoning
         draft.missing = list(written.missing)
         if draft.answered_by == OFFLINE:
-            found = offline.understand(inputs)
-            if isinstance(found, NotUnderstood) and found.kind != "words":
-                draft.problem = found.kind
-            else:
-                draft.problem = "not_understood"
+            draft.problem = offline.why_not(inputs)
         return draft
 
     # --- guard, explain, run ---

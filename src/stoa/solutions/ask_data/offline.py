@@ -4,6 +4,9 @@ The parser prefers silence to a wrong answer: it says which words it did not und
 made of the values in the rows and the names of the columns; it can't say anything else.
 """
 
+from datetime import date
+from typing import TYPE_CHECKING
+
 from stoa.solutions.ask_data.prompting import (
     DescribeInputs,
     Description,
@@ -13,30 +16,45 @@ from stoa.solutions.ask_data.prompting import (
     SqlInputs,
 )
 from stoa.solutions.ask_data.results import heading
-from stoa.solutions.ask_data.semantic.parse import Meaning, NotUnderstood, Understood, parse
+from stoa.solutions.ask_data.schema import Problem
 from stoa.solutions.ask_data.writing import write
+
+if TYPE_CHECKING:
+    from stoa.solutions.ask_data.semantic.parse import NotUnderstood, Understood
 
 _COLUMNS_NAMED = 6
 
 
 def sql(inputs: SqlInputs) -> SqlDraft:
     """The question as the parser reads it, after the questions before it."""
-    understood = understand(inputs)
-    if isinstance(understood, NotUnderstood):
-        return SqlDraft(reasoning=understood.reason, missing=list(understood.words))
-    return SqlDraft(sql=understood.sql, reasoning=understood.reasoning)
+    understood = _understand(inputs)
+    if hasattr(understood, "sql"):
+        return SqlDraft(sql=understood.sql, reasoning=understood.reasoning)
+    return SqlDraft(reasoning=understood.reason, missing=list(understood.words))
 
 
-def understand(inputs: SqlInputs) -> Understood | NotUnderstood:
+def why_not(inputs: SqlInputs) -> Problem:
+    """Of a question that was not understood: which kind of problem it is."""
+    understood = _understand(inputs)
+    if hasattr(understood, "sql") or understood.kind == "words":
+        return "not_understood"
+    return understood.kind
+
+
+def _understand(inputs: SqlInputs) -> "Understood | NotUnderstood":
     """What the parser makes of the question. A follow-up changes what was meant before it."""
+    # The parser writes SQL with a library that the bare package does not bring.
+    from stoa.solutions.ask_data.semantic import parse as parser  # noqa: PLC0415
+
     if inputs.catalogue is None:
-        return NotUnderstood((), "There is no catalogue to read the question by.", "words")
-    meaning: Meaning | None = None
+        return parser.NotUnderstood((), "There is no catalogue to read the question by.", "words")
+    today = date.fromisoformat(inputs.today)
+    meaning = None
     for turn in inputs.history:
-        before = parse(turn.question, inputs.catalogue, previous=meaning, today=inputs.today)
-        if isinstance(before, Understood):
+        before = parser.parse(turn.question, inputs.catalogue, previous=meaning, today=today)
+        if isinstance(before, parser.Understood):
             meaning = before.meaning
-    return parse(inputs.question, inputs.catalogue, previous=meaning, today=inputs.today)
+    return parser.parse(inputs.question, inputs.catalogue, previous=meaning, today=today)
 
 
 def english(inputs: EnglishInputs) -> English:

@@ -1,7 +1,5 @@
 """What the prompts of ask_data take and give. Their texts are in prompts/, their twins in offline.py."""
 
-from datetime import date
-
 from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
@@ -29,7 +27,8 @@ class SqlInputs(BaseModel):
     history: list[Example] = []
     """The questions it follows, oldest first; empty SQL where one was not answered."""
     dialect: str
-    today: date
+    today: str
+    """ISO 8601."""
     tables: list[str]
     """One description per table, as `cards.py` writes them."""
     examples: list[Example] = []

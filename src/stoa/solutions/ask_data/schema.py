@@ -141,10 +141,11 @@ class Drafted(Result):
 
 
 class ImportDescriptions(Request):
-    """Descriptions from a CSV file with a heading line: table, description, and maybe column."""
+    """Descriptions as CSV with a heading line: table, description, and maybe column."""
 
     database: Name = Field(description="Id or name of the connection.")
-    file: CsvFile = Field(description="CSV file: table,description or table,column,description.")
+    file: CsvFile | None = Field(None, description="A file of table,description lines.")
+    text: str = Field("", max_length=4_000_000, description="The lines themselves, instead.")
 
 
 class Imported(Result):

@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,11 +27,13 @@ from stoa.core.evaluation.graders import Grade
 from stoa.core.evaluation.report import Graded, summarise
 from stoa.core.tables.databases import ReadOnlyDatabase
 from stoa.core.tables.guard import guard
-from stoa.solutions.ask_data.comparing import Verdict, compare, gold_queries, ranking_of
 from stoa.solutions.ask_data.connections import find, opened
 from stoa.solutions.ask_data.knowing import Known, know
 from stoa.solutions.ask_data.results import cells
 from stoa.solutions.ask_data.schema import Answers, Ask, Connect, ListConnections
+
+if TYPE_CHECKING:
+    from stoa.solutions.ask_data.comparing import Ranking, Verdict
 
 _SECONDS, _ROWS, _BYTES = 60.0, 10_000, 64 * 2**20
 _DIALECTS = {"postgresql": "postgres"}
@@ -147,18 +149,24 @@ class Gold:
 
     rows: Sequence[Sequence[Any]]
     everything: Sequence[Sequence[Any]] | None
-    ranking: Any
+    ranking: "Ranking | None"
 
-    def verdict(self, found: Sequence[Sequence[Any]]) -> Verdict:
+    def verdict(self, found: Sequence[Sequence[Any]]) -> "Verdict":
         """Compare a result with it."""
+        from stoa.solutions.ask_data.comparing import compare  # noqa: PLC0415 - brings the parser
+
         plain = compare(self.rows, found)
         if plain == "different" and self.ranking is not None and self.everything is not None:
-            verdict: Verdict = self.ranking.accepts(self.everything, found)
-            return verdict
+            return self.ranking.accepts(self.everything, found)
         return plain
 
 
 async def _run_golds(call: Call, known: Known, query: str) -> list[Gold]:
+    from stoa.solutions.ask_data.comparing import (  # noqa: PLC0415 - brings the parser
+        gold_queries,
+        ranking_of,
+    )
+
     golds = []
     async with opened(call, known.connection) as database:
         for sql in gold_queries(query):
