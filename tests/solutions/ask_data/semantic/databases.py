@@ -3,8 +3,10 @@
 Only what these tests need; the real reflection has its own tests in `tests/core/tables`.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +107,20 @@ def open_duckdb(script: str) -> tuple[Catalogue, Run]:
 
     connection = duckdb.connect()
     connection.execute("CREATE MACRO to_char(moment, form) AS strftime(moment, '%Y%m%d %H:%M:%S')")
-    connection.execute(script.replace("public.", ""))
+    schemas = ["public", *re.findall(r"CREATE SCHEMA (?:IF NOT EXISTS )?(\w+)", script, flags=re.I)]
+    flat = re.compile(rf"\b({'|'.join(schemas)})\.")
+    sequences = count()
+
+    def serial(_: re.Match[str]) -> str:
+        name = f"serial_{next(sequences)}"
+        connection.execute(f"CREATE SEQUENCE {name}")
+        return f"BIGINT DEFAULT nextval('{name}')"
+
+    script = re.sub(r"\bINT(EGER)?\b", "BIGINT", flat.sub("", script), flags=re.I)
+    connection.execute(re.sub(r"\b(BIG)?SERIAL\b", serial, script, flags=re.I))
 
     def run(sql: str) -> list[tuple[Any, ...]]:
-        return connection.execute(sql).fetchall()
+        return connection.execute(flat.sub("", sql)).fetchall()
 
     return duckdb_catalogue(run), run
 

@@ -413,6 +413,9 @@ class _Query:
             query = query.group_by(column.copy()).having(_compared(number, op, related.values))
         self.read |= inner.read
         found: exp.Expression = exp.In(this=outer, query=exp.Subquery(this=query))
+        if negated and first.up:  # none is named at all
+            empty = exp.Is(this=outer.copy(), expression=exp.null())
+            return exp.paren(exp.or_(exp.Not(this=found), empty))
         return exp.Not(this=found) if negated else found
 
     def _related_measure(self, measure: Measure, first: Step) -> exp.Expression:

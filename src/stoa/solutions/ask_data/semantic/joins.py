@@ -151,6 +151,12 @@ class Joins:
                     if words in (("id",), ("name",)):
                         continue
                     ends = [each for each in by_words.get(words, []) if each[0].key != table.key]
+                    if len(ends) > 1:  # the owner is the one that the key is called after
+                        ends = [
+                            each
+                            for each in ends
+                            if each[0].name[0].lower() == column.name[0].lower()
+                        ]
                     named = bool(ends) and words[:-1] == self._naming.words[ends[0][0].key]
                     if (
                         len(ends) == 1
@@ -200,5 +206,16 @@ def single_key(table: Table) -> Column | None:
         for column in table.columns
         if column.distinct == table.rows and column.kind in ("text", "integer")
     ]
-    named = [column for column in once if _words(column)[-1] in _KEY_WORDS]
-    return (named or once or [None])[0]
+    named = [column for column in once if _like_a_key(column)]
+    if all(_like_a_key(column) for column in table.columns):
+        return None  # a table of pairs: that one side repeats nowhere is chance
+    initial = [column for column in named if column.name[0].lower() == table.name[0].lower()]
+    return (initial or named or once or [None])[0]
+
+
+def _like_a_key(column: Column) -> bool:
+    """`id`, `customer_id`, and short ones such as `cid`."""
+    last = _words(column)[-1]
+    return last in _KEY_WORDS or (
+        column.kind == "integer" and last.endswith("id") and len(last) <= 5
+    )

@@ -109,7 +109,7 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
                "include the", "output", "i want", "tell me", "please return"),
     "all": ("all", "any", "all the", "all of the", "every single", "any of the", "entire"),
     "only": ("only", "just", "solely", "exclusively"),
-    "from": ("from", "starting"), "to": ("to", "through", "until", "till"), "of": ("of", "of the"),
+    "from": ("from", "starting"), "to": ("to", "through", "until", "till"), "of": ("of", "of the", "part of", "part of the", "part of any"),
     "in": ("in", "at", "on", "within", "inside", "into", "for", "among", "located in", "based in", "during"),
     "before": ("before", "prior to", "earlier"), "after": ("after", "since", "following", "later"),
     "named": ("named", "called", "titled", "entitled", "name is", "known as"),
@@ -189,7 +189,8 @@ serve serves serving served offer offers offering offered provides provided amon
 really exactly about regarding concerning write wrote written writes produced produce released
 received receive receives attend attended attends visit visited visits went go goes let's lets let
 together along together's entered noted lists listed registered seen themselves itself were't
-inclusive combination combinations pair pairs issued generated handled processed conducted
+inclusive combination combinations pair pairs issued generated handled processed conducted presented
+hosted authored featured covered operated carried he/she him/her
 """
 FILLERS: Final = frozenset(_FILLERS.split())
 

@@ -85,6 +85,9 @@ class Reader:
         self.spent = False
         self.sold = False
         self.who = False
+        self.latest: str | None = None
+        """The table that was named last: what `whose` speaks of."""
+        self.owner: str | None = None
 
     # --- moving --------------------------------------------------------------------------
 
@@ -239,6 +242,7 @@ class Reader:
             raise NotRead([item.text], f"“{item.text}” of what?")
         elif ops & {"with"}:
             self.at += 1
+            self.owner = self.latest if item.text.lower() == "whose" else None
             self.has = True
             self.filtering = True
         elif ops & {"is"}:
@@ -621,7 +625,7 @@ class Reader:
         self.order.append(Order(measure=measure, descending=True if down is None else down))
         self.limit = 1 if self.limit is None else self.limit
         self.rank = None
-        if shown:
+        if shown or self.limit > 1:
             self.shown_rank = measure
 
     def _rank_column(self, ref: ColumnRef, descending: bool) -> None:
@@ -1262,8 +1266,11 @@ class Reader:
             near = [table.table] if (ahead := self.peek(1)) and (table := ahead.table()) else []
             self._flag(self.resolve.name(item, [*near, *self.near()], want="column"))
             return
-        head = self._head(near=self._related_near())
+        owner = [self.owner] if self.owner else []
+        self.owner = None
+        head = self._head(near=[*owner, *self._related_near()])
         if head.column is None:
+            self.latest = head.table
             self._table(head, start)
         elif not self._column_condition(head):
             self._column(head, item)
