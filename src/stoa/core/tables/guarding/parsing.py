@@ -45,6 +45,17 @@ _BREAKS: Final = {
     *_OPENING,
     *_CLOSING,
 }
+_LIMIT_ENDS: Final = {
+    TokenType.OFFSET,
+    TokenType.COMMA,
+    TokenType.R_PAREN,
+    TokenType.SEMICOLON,
+    TokenType.UNION,
+    TokenType.EXCEPT,
+    TokenType.INTERSECT,
+    TokenType.FOR,
+    TokenType.FETCH,
+}
 logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of what we refuse anyway
 
 
@@ -70,6 +81,7 @@ def parse(sql: str, dialect: Dialect) -> exp.Query:
     try:
         tokens = grammar.tokenize(sql)
         _check_size(tokens)
+        tokens = _closed_limits(tokens)
         statements = [tree for tree in grammar.parser().parse(tokens, sql) if tree is not None]
     except SqlglotError as error:
         raise refused(
@@ -167,6 +179,31 @@ def _check_size(tokens: list[Token]) -> None:
         chain = 0 if kind in _BREAKS else chain + 1
         if depth > MOST_DEPTH or chain > MOST_CHAIN:
             raise refused("it is nested too deeply", "Ask for less at once.")
+
+
+def _closed_limits(tokens: list[Token]) -> list[Token]:
+    """Parentheses around what follows LIMIT where it is more than a number.
+
+    Databases take any expression there; the parser takes a number or something in parentheses.
+    """
+    closed: list[Token] = []
+    position = 0
+    while position < len(tokens):
+        closed.append(tokens[position])
+        position += 1
+        if closed[-1].token_type is not TokenType.LIMIT:
+            continue
+        end, depth = position, 0
+        while end < len(tokens) and (depth or tokens[end].token_type not in _LIMIT_ENDS):
+            depth += tokens[end].token_type is TokenType.L_PAREN
+            depth -= tokens[end].token_type is TokenType.R_PAREN
+            end += 1
+        inner = tokens[position:end]
+        if len(inner) > 2:  # two are a number with its sign
+            inner = [Token(TokenType.L_PAREN, "("), *inner, Token(TokenType.R_PAREN, ")")]
+        closed += inner
+        position = end
+    return closed
 
 
 def _first_line(error: Exception) -> str:
