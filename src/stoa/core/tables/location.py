@@ -177,7 +177,7 @@ def _checked_path(given: str, rules: Rules) -> Path:
     if rules.folders and not any(folder in path.parents for folder in rules.folders):
         raise InvalidInput(
             "This file lies outside the folders that may be connected.",
-            hint="An operator may add its folder to STOA_DATABASE_FOLDERS.",
+            hint="An operator may add its folder to STOA_SOURCE_FOLDERS.",
         )
     if not path.is_file():
         raise InvalidInput("There is no such file on the server.", hint="Give its full path.")

@@ -199,11 +199,22 @@ def _closed_limits(tokens: list[Token]) -> list[Token]:
             depth -= tokens[end].token_type is TokenType.R_PAREN
             end += 1
         inner = tokens[position:end]
-        if len(inner) > 2:  # two are a number with its sign
+        if len(inner) > 2 and not _is_closed(inner):  # two are a number with its sign
             inner = [Token(TokenType.L_PAREN, "("), *inner, Token(TokenType.R_PAREN, ")")]
         closed += inner
         position = end
     return closed
+
+
+def _is_closed(tokens: list[Token]) -> bool:
+    """Whether one pair of parentheses holds them all."""
+    depth = 0
+    for place, token in enumerate(tokens):
+        depth += token.token_type is TokenType.L_PAREN
+        depth -= token.token_type is TokenType.R_PAREN
+        if depth == 0:
+            return place == len(tokens) - 1
+    return False
 
 
 def _first_line(error: Exception) -> str:
