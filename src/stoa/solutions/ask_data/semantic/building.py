@@ -5,7 +5,6 @@ subquery, and where several rows would still meet, rows are counted apart. Knows
 """
 
 from collections.abc import Iterable
-from datetime import date
 from typing import Final
 
 from sqlglot import exp
@@ -62,7 +61,7 @@ class _Query:
         self.needed = self._needed()
         self.root = self._root()
         plain, below = self._split(meaning.conditions)
-        self.where: list[exp.Expression] = []
+        self.where: list[exp.Expr] = []
         self.joined = self._join(self.root, [*self.needed, *_tables(plain)])
         self.where += [self._any(group) for group in plain]
         if below:
@@ -104,7 +103,8 @@ class _Query:
 
     def _split(self, conditions: Conditions) -> tuple[list[tuple[Condition, ...]], Conditions]:
         """Conditions on rows that belong to one row of the root, and those on many."""
-        plain, below = [], []
+        plain: list[tuple[Condition, ...]] = []
+        below: list[tuple[Condition, ...]] = []
         along = {step.to_table for table in self.needed for step in self._way(self.root, table)}
         for group in conditions:
             tables = {condition.column.table for condition in group}
@@ -136,7 +136,7 @@ class _Query:
         self.there, self.multiplied = there, multiplied
         return query
 
-    def _on(self, step: Step) -> exp.Expression:
+    def _on(self, step: Step) -> exp.Expr:
         pairs = zip(step.columns, step.to_columns, strict=True)
         return exp.and_(
             *(
@@ -208,9 +208,8 @@ class _Query:
                 )
         return query.where(*wanted, copy=False) if wanted else query
 
-    def _outputs(self, keys: list[exp.Expression]) -> list[tuple[exp.Expression, str | None]]:
+    def _outputs(self, keys: list[exp.Expr]) -> list[tuple[exp.Expr, str | None]]:
         meaning = self.meaning
-        outputs: list[tuple[exp.Expression, str | None]] = [(key, None) for key in keys]
         outputs = [(key, _unit_alias(key)) for key in keys]
         seen = {key.sql() for key in keys}
         for ref in meaning.shown:
@@ -225,12 +224,12 @@ class _Query:
             ]
         return outputs
 
-    def _share(self) -> exp.Expression:
+    def _share(self) -> exp.Expr:
         share = self.meaning.share
         assert share is not None
         part = self._counted([self._any(group) for group in share.part])
         if share.other:
-            whole: exp.Expression = self._counted([self._any(group) for group in share.other])
+            whole: exp.Expr = self._counted([self._any(group) for group in share.other])
         else:
             whole = exp.Count(this=exp.Star())
         factor = "100.0" if share.kind == "percent" else "1.0"
@@ -240,13 +239,13 @@ class _Query:
             share.kind,
         )
 
-    def _counted(self, conditions: list[exp.Expression]) -> exp.Expression:
+    def _counted(self, conditions: list[exp.Expr]) -> exp.Expr:
         case = exp.Case().when(exp.and_(*conditions), exp.Literal.number(1))
         return exp.Count(this=case)
 
     # --- parts -------------------------------------------------------------------------------
 
-    def _key(self, key: Key) -> list[exp.Expression]:
+    def _key(self, key: Key) -> list[exp.Expr]:
         """What is shown of a key."""
         if key.column is None:
             table = self._of(key.table)
@@ -259,7 +258,7 @@ class _Query:
         column = self._named(key.table, key.column)
         return [self._by_unit(column, key.unit) if key.unit else column]
 
-    def _grouped(self, key: Key) -> list[exp.Expression]:
+    def _grouped(self, key: Key) -> list[exp.Expr]:
         shown = self._key(key)
         own = single_key(self._of(key.table)) if key.column is None else None
         if own is not None:
@@ -267,7 +266,7 @@ class _Query:
             return [column, *(each for each in shown if each.sql() != column.sql())]
         return shown
 
-    def _by_unit(self, column: exp.Expression, unit: Unit) -> exp.Expression:
+    def _by_unit(self, column: exp.Expr, unit: Unit) -> exp.Expr:
         if unit == "year":
             if self.dialect == "sqlite":
                 return exp.cast(
@@ -291,10 +290,10 @@ class _Query:
             )
         return exp.Anonymous(this="DATE_TRUNC", expressions=[exp.Literal.string(unit), column])
 
-    def _measure(self, measure: Measure) -> exp.Expression:
+    def _measure(self, measure: Measure) -> exp.Expr:
         if measure.column is None:
             return self._count(measure.table)
-        column: exp.Expression = self._named(measure.table, measure.column)
+        column: exp.Expr = self._named(measure.table, measure.column)
         if measure.function == "count":
             return exp.Count(
                 this=exp.Distinct(expressions=[column]) if measure.distinct else column
@@ -303,10 +302,9 @@ class _Query:
             raise CannotBuild(f"rows of {measure.table} would be counted more than once")
         if measure.times:
             column = exp.Mul(this=column, expression=self._named(measure.table, measure.times))
-        made = exp.func(measure.function.upper(), column)
-        return made
+        return exp.func(measure.function.upper(), column)
 
-    def _count(self, table: str) -> exp.Expression:
+    def _count(self, table: str) -> exp.Expr:
         if table == self.root and not self._below(table):
             return exp.Count(this=exp.Star())
         own = single_key(self._of(table))
@@ -339,7 +337,7 @@ class _Query:
 
     def _order(
         self, measure: Measure | None, key: Key | None, column: ColumnRef | None, descending: bool
-    ) -> exp.Expression:
+    ) -> exp.Expr:
         if measure is not None:
             by = self._measure(measure)
         elif key is not None:
@@ -355,11 +353,11 @@ class _Query:
 
     # --- conditions --------------------------------------------------------------------------
 
-    def _any(self, group: tuple[Condition, ...]) -> exp.Expression:
+    def _any(self, group: tuple[Condition, ...]) -> exp.Expr:
         return exp.or_(*(self._condition(each) for each in group))
 
-    def _condition(self, condition: Condition) -> exp.Expression:
-        column: exp.Expression = self._named(condition.column.table, condition.column.column)
+    def _condition(self, condition: Condition) -> exp.Expr:
+        column: exp.Expr = self._named(condition.column.table, condition.column.column)
         kind = self._column(condition.column).kind
         values = [_literal(value) for value in condition.values]
         match condition.op:
@@ -386,7 +384,7 @@ class _Query:
         base = self.meaning.base
         return base if base in self.there else self.root
 
-    def _exists(self, related: Related, start: str) -> exp.Expression:
+    def _exists(self, related: Related, start: str) -> exp.Expr:
         way = self._way(start, related.table)
         if not way:
             raise CannotBuild(f"{related.table} can't be related to itself")
@@ -412,13 +410,13 @@ class _Query:
             number = inner._related_measure(related.measure, first)
             query = query.group_by(column.copy()).having(_compared(number, op, related.values))
         self.read |= inner.read
-        found: exp.Expression = exp.In(this=outer, query=exp.Subquery(this=query))
+        found: exp.Expr = exp.In(this=outer, query=exp.Subquery(this=query))
         if negated and first.up:  # none is named at all
             empty = exp.Is(this=outer.copy(), expression=exp.null())
             return exp.paren(exp.or_(exp.Not(this=found), empty))
         return exp.Not(this=found) if negated else found
 
-    def _related_measure(self, measure: Measure, first: Step) -> exp.Expression:
+    def _related_measure(self, measure: Measure, first: Step) -> exp.Expr:
         if measure.column is None:
             straight = (
                 not first.up and measure.table == first.to_table and not self._below(measure.table)
@@ -450,7 +448,7 @@ _RESERVED: Final = word_set(
 )
 
 
-def _literal(value: Value) -> exp.Expression:
+def _literal(value: Value) -> exp.Expr:
     if isinstance(value, bool):
         return exp.true() if value else exp.false()
     return (
@@ -462,7 +460,7 @@ def _escaped(text: str) -> str:
     return text.replace("%", "").replace("_", "")
 
 
-def _test(column: exp.Expression, op: Operator, values: list[exp.Expression]) -> exp.Expression:
+def _test(column: exp.Expr, op: Operator, values: list[exp.Expr]) -> exp.Expr:
     match op:
         case "between":
             return exp.and_(
@@ -475,11 +473,11 @@ def _test(column: exp.Expression, op: Operator, values: list[exp.Expression]) ->
     return _COMPARE[op](this=column, expression=values[0])
 
 
-def _compared(measure: exp.Expression, op: Operator, values: Iterable[Value]) -> exp.Expression:
+def _compared(measure: exp.Expr, op: Operator, values: Iterable[Value]) -> exp.Expr:
     return _test(measure, op, [_literal(value) for value in values])
 
 
-def _sqlite_unit(column: exp.Expression, unit: Unit) -> exp.Expression:
+def _sqlite_unit(column: exp.Expr, unit: Unit) -> exp.Expr:
     if unit == "quarter":
         raise CannotBuild("quarters in SQLite")
     pattern = {"month": "%Y-%m", "week": "%Y-%W"}[unit]
@@ -498,10 +496,5 @@ def _alias(measure: Measure) -> str:
     }[measure.function]
 
 
-def _unit_alias(key: exp.Expression) -> str | None:
+def _unit_alias(key: exp.Expr) -> str | None:
     return None if isinstance(key, exp.Column) else "period"
-
-
-def day_text(day: date) -> str:
-    """A day as SQL text."""
-    return day.isoformat()

@@ -3,7 +3,15 @@
 Knows neither words nor SQL.
 """
 
-from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Key, Meaning, Measure, Order
+from stoa.solutions.ask_data.semantic.meaning import (
+    ColumnRef,
+    Conditions,
+    Key,
+    Meaning,
+    Measure,
+    Order,
+    Related,
+)
 from stoa.solutions.ask_data.semantic.reading import Reader
 from stoa.solutions.ask_data.semantic.resolving import Head, NotRead
 
@@ -47,7 +55,7 @@ def _base(reader: Reader) -> str:
     return reader.base
 
 
-def _conditions(reader: Reader) -> tuple[tuple, ...]:  # type: ignore[type-arg]
+def _conditions(reader: Reader) -> Conditions:
     return tuple(tuple(group) for group in reader.groups)
 
 
@@ -82,7 +90,7 @@ def _grouped(reader: Reader, measures: tuple[Measure, ...]) -> Meaning:
     )  # fmt: skip
 
 
-def _related(reader: Reader, measures: tuple[Measure, ...]):  # type: ignore[no-untyped-def]
+def _related(reader: Reader, measures: tuple[Measure, ...]) -> tuple[Related, ...]:
     """What must exist beside: not what the query joins and counts anyway."""
     ranked = [order.measure.table for order in reader.order if order.measure]
     joined = {*(m.table for m in measures), *ranked, *(h.measure.table for h in reader.having)}

@@ -210,7 +210,8 @@ def single_key(table: Table) -> Column | None:
     if all(_like_a_key(column) for column in table.columns):
         return None  # a table of pairs: that one side repeats nowhere is chance
     initial = [column for column in named if column.name[0].lower() == table.name[0].lower()]
-    return (initial or named or once or [None])[0]
+    chosen = initial or named or once
+    return chosen[0] if chosen else None
 
 
 def _like_a_key(column: Column) -> bool:

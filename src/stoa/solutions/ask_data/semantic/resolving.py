@@ -88,13 +88,15 @@ class Resolver:
         for item in items:
             for name in item.names:
                 words = {token.stem for token in item.tokens}
-                if name.column and name.score >= 0.98 and len(item.tokens) > 1:
-                    if {stem(word) for word in naming.words[name.table]} <= words:
-                        self.context.append(name.table)
+                own = {stem(word) for word in naming.words[name.table]}
+                if name.column and name.score >= 0.98 and len(item.tokens) > 1 and own <= words:
+                    self.context.append(name.table)
         for item in items:
-            if (table := item.table()) and table.score >= 0.85 and not (item.ops and item.filler):
-                if all(name.score <= table.score for name in item.names):
-                    self.context.append(table.table)
+            table = item.table()
+            if table is None or table.score < 0.85 or (item.ops and item.filler):
+                continue
+            if all(name.score <= table.score for name in item.names):
+                self.context.append(table.table)
 
     def _lines(self) -> list[str]:
         """The tables that say how much of what was sold."""

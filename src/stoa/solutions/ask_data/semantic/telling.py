@@ -9,6 +9,7 @@ from stoa.solutions.ask_data.semantic.meaning import (
     Meaning,
     Measure,
     Order,
+    Related,
 )
 from stoa.solutions.ask_data.semantic.naming import Naming
 from stoa.solutions.ask_data.semantic.splitting import split_name
@@ -34,10 +35,13 @@ def told(meaning: Meaning, naming: Naming) -> str:
         parts.append("for each " + " and ".join(map(_key, meaning.keys)))
     if meaning.conditions:
         parts.append("where " + _conditions(meaning.conditions))
-    for related in meaning.related:
-        parts.append(("without " if related.negated else "with ") + _related(related))
-    for having in meaning.having:
-        parts.append(f"where {_measure(having.measure)} {_OPS[having.op]} {_values(having.values)}")
+    parts += [
+        ("without " if each.negated else "with ") + _related(each) for each in meaning.related
+    ]
+    parts += [
+        f"where {_measure(each.measure)} {_OPS[each.op]} {_values(each.values)}"
+        for each in meaning.having
+    ]
     if meaning.order:
         parts.append("ordered by " + ", ".join(map(_order, meaning.order)))
     if meaning.limit is not None:
@@ -96,7 +100,7 @@ def _values(values: tuple[object, ...]) -> str:
     return " and ".join(map(str, values))
 
 
-def _related(related) -> str:  # type: ignore[no-untyped-def]
+def _related(related: Related) -> str:
     text = _words(related.table)
     if related.conditions:
         text += " where " + _conditions(related.conditions)
