@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     fetch_private: bool = Field(
         False, description="Let fetches of addresses reach private and loopback hosts."
     )
+    database_private: bool = Field(
+        True, description="Let people connect databases at private and loopback addresses."
+    )
     otlp_endpoint: str = Field(
         "", description="OpenTelemetry collector; empty: nothing leaves the machine."
     )

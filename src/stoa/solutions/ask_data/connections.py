@@ -177,7 +177,9 @@ def rules_of(settings: Settings) -> Rules:
         url = sa.make_url(address) if "://" in address else None
         if url is not None and url.host:
             servers.add((url.host, url.port or _PORT, url.database or ""))
-    return Rules(own_files=tuple(own), own_servers=frozenset(servers))
+    return Rules(
+        own_files=tuple(own), own_servers=frozenset(servers), private=settings.database_private
+    )
 
 
 def checked_url(call: Call, url: str) -> str:
