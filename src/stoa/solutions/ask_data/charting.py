@@ -13,7 +13,7 @@ _NUMBERS = {"integer", "number"}
 _TIMES = {"date", "timestamp"}
 _PERIOD = re.compile(r"^\d{4}(-\d\d(-\d\d)?([ T].*)?|-?[QW]\d\d?)?$")
 _PERIOD_NAME = re.compile(
-    r"(^|_|\b)(year|month|quarter|week|day|date|hour)s?(_|\b|$)", re.IGNORECASE
+    r"(^|_|\b)(period|year|month|quarter|week|day|date|hour)s?(_|\b|$)", re.IGNORECASE
 )
 _IDENTIFIER = re.compile(r"(^|_)id$|Id$|^(zip|postal_?code|phone|code)$", re.IGNORECASE)
 _MOST_BARS, _MOST_POINTS = 30, 400

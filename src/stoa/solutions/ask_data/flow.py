@@ -355,7 +355,8 @@ def _said_of(draft: _Draft) -> str:
             return f"{_CANNOT}{missing or ' ' + draft.message}"
         case "not_understood" | "ambiguous":
             words = f" Not understood: {', '.join(draft.missing)}." if draft.missing else ""
-            return f"{draft.message}{words}"
+            message = draft.message.rstrip(".")
+            return f"{message[:1].upper()}{message[1:]}.{words}"
         case "writes":
             return f"{_CANNOT} It can only be read, not changed."
     return draft.message

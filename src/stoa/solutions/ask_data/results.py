@@ -22,7 +22,8 @@ def cell(value: Any) -> Cell:
         case None | bool() | int():
             return value
         case float():
-            return value if math.isfinite(value) else None
+            # What adding up leaves behind the 15th digit is noise of the machine, not a figure.
+            return float(f"{value:.15g}") if math.isfinite(value) else None
         case str():
             return value if len(value) <= _LONGEST_CELL else f"{value[:_LONGEST_CELL]}…"
         case Decimal():

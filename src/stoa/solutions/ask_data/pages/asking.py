@@ -149,11 +149,12 @@ class _Asking:
         try:
             answers: Answers = await self._context.stream("ask", request, hear)
         except StoaError as error:
-            for each in cards.values():
-                each.give_up()
             with self._place:
                 error_notice(error)
             return
+        finally:
+            for each in cards.values():
+                each.give_up()
         for number, answer in enumerate(answers.answers):
             if number not in cards:
                 with self._place:

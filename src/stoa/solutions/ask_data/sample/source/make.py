@@ -40,7 +40,7 @@ _FIRST = [
     "Liam",
 ]
 _LAST = ["Abel", "Berg", "Costa", "Dahl", "Engel", "Frost", "Green", "Holm"]
-_PLANS = [("Day", 6.0), ("Month", 19.5), ("Year", 149.0)]
+_PLANS = [("Flex", 6.0), ("Basic", 19.5), ("Plus", 149.0)]
 _FAULTS = ["brake", "tyre", "light", "chain", "battery"]
 _SCHEMA = """-- A bicycle rental in four towns, made by source/make.py. Nobody in it exists.
 CREATE TABLE town (
@@ -107,7 +107,7 @@ def rows() -> dict[str, Sequence[tuple[object, ...]]]:
         bikes.append((n, model, kind, price + 10 * dice.randrange(12), day.isoformat()))
     customers = []
     for n in range(1, 61):
-        name = f"{_FIRST[n % len(_FIRST)]} {_LAST[n * 5 // 7 % len(_LAST)]}"
+        name = f"{_FIRST[n % len(_FIRST)]} {_LAST[(n // 12 + n) % len(_LAST)]}"
         plan = dice.choices([plan for plan, _ in _PLANS], [3, 4, 2])[0]
         day = first + timedelta(days=dice.randrange(-300, 500))
         mail = f"{name.lower().replace(' ', '.')}{n}@example.org"
