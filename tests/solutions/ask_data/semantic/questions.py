@@ -92,6 +92,13 @@ How many countries are our clients from? | SELECT COUNT(DISTINCT Country) FROM C
 Clients whose name starts with 'S' | SELECT Name FROM Client WHERE Name LIKE 'S%'
 Clients sorted by signup date | SELECT Name FROM Client ORDER BY SignupDate
 Products that are out of stock |
+Who only bought the Pan? |
+Clients who bought all products |
+Clients who bought both the Pan and the Rake |
+The second most expensive product |
+Products that are cheaper than the average product |
+What will the revenue be next year? |
+Clients who like hiking |
 """
 
 LIBRARY: Final = """
@@ -156,6 +163,46 @@ Which vehicle type has the highest average capacity? | SELECT flt_veh_type FROM 
 Vehicles built after 2016 |
 """
 
+CAMPUS: Final = """
+What is the total number of students? | SELECT COUNT(*) FROM students
+What is the number of students from each country? | SELECT home_country, COUNT(*) FROM students GROUP BY 1
+How many courses does each faculty offer? Return the faculty name and the number of courses. | SELECT f.name, COUNT(*) FROM courses JOIN faculties f ON f.id = faculty_id GROUP BY 1
+Return the name and email of students who have not registered for any courses. | SELECT student_name, email FROM students WHERE id NOT IN (SELECT student_id FROM course_registrations)
+What is the average grade per course? | SELECT title, AVG(grade) FROM course_registrations JOIN courses ON courses.id = course_id GROUP BY courses.id
+Which course has the highest average grade? | SELECT title FROM course_registrations JOIN courses ON courses.id = course_id GROUP BY courses.id ORDER BY AVG(grade) DESC LIMIT 1
+What are the top 2 courses by number of registrations? Return the course title and the number of registrations. | SELECT title, COUNT(*) FROM course_registrations JOIN courses ON courses.id = course_id GROUP BY courses.id ORDER BY 2 DESC LIMIT 2
+Which students took Algebra? | SELECT student_name FROM students WHERE id IN (SELECT student_id FROM course_registrations JOIN courses ON courses.id = course_id WHERE title = 'Algebra')
+How many students are registered for Algebra? | SELECT COUNT(*) FROM students WHERE id IN (SELECT student_id FROM course_registrations JOIN courses ON courses.id = course_id WHERE title = 'Algebra')
+What is the maximum gpa among students from Kenya? | SELECT MAX(gpa) FROM students WHERE home_country = 'Kenya'
+Students with a GPA above 3 | SELECT student_name FROM students WHERE gpa > 3
+Which students have a gpa of at least 3.4? | SELECT student_name FROM students WHERE gpa >= 3.4
+List the student names and their gpa, from highest to lowest gpa | SELECT student_name, gpa FROM students
+How many advanced courses are there per faculty? | SELECT f.name, COUNT(*) FROM courses JOIN faculties f ON f.id = faculty_id WHERE level = 'advanced' GROUP BY 1
+What is the total annual budget of all faculties? | SELECT SUM(annual_budget) FROM faculties
+Which faculty has the largest budget? | SELECT name FROM faculties ORDER BY annual_budget DESC LIMIT 1
+Which lecturers teach advanced courses? | SELECT first_name, last_name FROM lecturers WHERE id IN (SELECT lecturer_id FROM courses WHERE level = 'advanced')
+Lecturers who do not have an office | SELECT first_name, last_name FROM lecturers WHERE office IS NULL
+How many lecturers started after 2015? | SELECT COUNT(*) FROM lecturers WHERE started_on >= '2016-01-01'
+What is the average monthly pay of lecturers in the Science faculty? | SELECT AVG(monthly_pay) FROM lecturers JOIN faculties ON faculties.id = faculty_id WHERE name = 'Science'
+Which lecturer teaches the most courses? | SELECT first_name, last_name FROM courses JOIN lecturers ON lecturers.id = lecturer_id GROUP BY lecturers.id ORDER BY COUNT(*) DESC LIMIT 1
+For each semester, what is the number of registrations and the average grade? | SELECT semester, COUNT(*), AVG(grade) FROM course_registrations GROUP BY 1
+Number of students who enrolled in 2020 | SELECT COUNT(*) FROM students WHERE enrollment_date LIKE '2020%'
+How many students enrolled each year? | SELECT strftime('%Y', enrollment_date), COUNT(*) FROM students GROUP BY 1
+What is the ratio of advanced courses to introductory courses? | SELECT 1.0 * SUM(level = 'advanced') / SUM(level = 'introductory') FROM courses
+What proportion of students come from Chile? | SELECT 100.0 * SUM(home_country = 'Chile') / COUNT(*) FROM students
+Find the courses with more than 5 credits | SELECT title FROM courses WHERE credits > 5
+Count the courses worth 6 credits | SELECT COUNT(*) FROM courses WHERE credits = 6
+Total credits per student | SELECT student_name, SUM(credits) FROM course_registrations JOIN courses ON courses.id = course_id JOIN students ON students.id = student_id GROUP BY students.id
+Which countries have more than one student? | SELECT home_country FROM students GROUP BY 1 HAVING COUNT(*) > 1
+Show the lecturers of the Science faculty sorted by last name | SELECT first_name, last_name FROM lecturers JOIN faculties ON faculties.id = faculty_id WHERE name = 'Science'
+What courses are taught by Ana Bell? | SELECT title FROM courses JOIN lecturers ON lecturers.id = lecturer_id WHERE first_name = 'Ana' AND last_name = 'Bell'
+In which building is the Law faculty? | SELECT building FROM faculties WHERE name = 'Law'
+Who has the best grade in Algebra? | SELECT student_name FROM course_registrations JOIN courses ON courses.id = course_id JOIN students ON students.id = student_id WHERE title = 'Algebra' ORDER BY grade DESC LIMIT 1
+Students from Kenya or Japan with a gpa below 3.5 | SELECT student_name FROM students WHERE home_country IN ('Kenya', 'Japan') AND gpa < 3.5
+Which students failed? |
+How many students per lecturer are unhappy? |
+"""
+
 
 def pairs(text: str) -> list[tuple[str, str]]:
     """Question and gold SQL of each line; an empty gold: this must not be answered."""
@@ -165,5 +212,11 @@ def pairs(text: str) -> list[tuple[str, str]]:
 
 QUESTIONS: Final = {
     name: pairs(text)
-    for name, text in (("clinic", CLINIC), ("shop", SHOP), ("library", LIBRARY), ("fleet", FLEET))
+    for name, text in (
+        ("clinic", CLINIC),
+        ("shop", SHOP),
+        ("library", LIBRARY),
+        ("fleet", FLEET),
+        ("campus", CAMPUS),
+    )
 }

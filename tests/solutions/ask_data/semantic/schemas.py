@@ -88,4 +88,25 @@ INSERT INTO flt_driver VALUES (1,'Cora','north','2016-01-01'),(2,'Dirk','south',
 INSERT INTO flt_trip VALUES (1,1,1,'2023-01-02',120.5,60,'done'),(2,1,1,'2023-01-09',80,41,'done'),(3,2,2,'2023-02-01',30,12,'done'),(4,3,2,'2023-02-14',55,20,'aborted'),(5,2,1,'2023-03-01',70,25,'done');
 """
 
-SCHEMAS: Final = {"clinic": CLINIC, "shop": SHOP, "library": LIBRARY, "fleet": FLEET}
+SCHEMAS: Final[dict[str, str]] = {
+    "clinic": CLINIC,
+    "shop": SHOP,
+    "library": LIBRARY,
+    "fleet": FLEET,
+}
+
+# a university: longer names, a table of pairs with facts of its own, two dates in a table
+CAMPUS: Final = """
+CREATE TABLE faculties (id INTEGER PRIMARY KEY, name TEXT, building TEXT, annual_budget NUMERIC);
+CREATE TABLE lecturers (id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT, faculty_id INTEGER REFERENCES faculties(id), office TEXT, monthly_pay NUMERIC, started_on DATE);
+CREATE TABLE courses (id INTEGER PRIMARY KEY, course_code TEXT, title TEXT, credits INTEGER, level TEXT, faculty_id INTEGER REFERENCES faculties(id), lecturer_id INTEGER REFERENCES lecturers(id));
+CREATE TABLE students (id INTEGER PRIMARY KEY, student_name TEXT, email TEXT, home_country TEXT, enrollment_date DATE, gpa REAL);
+CREATE TABLE course_registrations (student_id INTEGER REFERENCES students(id), course_id INTEGER REFERENCES courses(id), semester TEXT, grade INTEGER, registered_at DATE, PRIMARY KEY (student_id, course_id));
+INSERT INTO faculties VALUES (1,'Science','North Hall',500000),(2,'Arts','South Hall',200000),(3,'Law','Old Court',150000);
+INSERT INTO lecturers VALUES (1,'Ana','Bell',1,'N1',5200,'2010-09-01'),(2,'Bo','Carr',1,'N2',4800,'2016-09-01'),(3,'Cy','Dent',2,'S1',4100,'2018-02-01'),(4,'Di','Eaton',3,NULL,6000,'2005-01-15');
+INSERT INTO courses VALUES (1,'SC101','Algebra',6,'introductory',1,1),(2,'SC202','Optics',4,'advanced',1,2),(3,'AR110','Sculpture',3,'introductory',2,3),(4,'LA300','Contracts',8,'advanced',3,4),(5,'SC303','Genetics',6,'advanced',1,1);
+INSERT INTO students VALUES (1,'Mo Nash','mo@u.test','Kenya','2020-09-01',3.4),(2,'Ned Orr','ned@u.test','Chile','2020-09-01',2.9),(3,'Oda Pike','oda@u.test','Kenya','2021-09-01',3.9),(4,'Pam Reed',NULL,'Japan','2022-09-01',3.1),(5,'Ray Shaw','ray@u.test','Chile','2022-09-01',2.2);
+INSERT INTO course_registrations VALUES (1,1,'fall',85,'2020-09-10'),(1,2,'spring',78,'2021-02-01'),(2,1,'fall',66,'2020-09-11'),(2,3,'spring',91,'2021-02-02'),(3,1,'fall',95,'2021-09-09'),(3,5,'fall',88,'2021-09-09'),(3,4,'spring',73,'2022-02-03'),(4,3,'fall',69,'2022-09-12');
+"""
+
+SCHEMAS["campus"] = CAMPUS

@@ -173,24 +173,24 @@ COMPARATIVES: Final[dict[str, tuple[str, ...]]] = {
 # that two things belong together, whatever these are.
 _FILLERS: Final = """
 a an the this that these those there their theirs its his her it they them he she we our us me my i
-you your please kindly can could would should will shall may might must do does did doing done of to
-for as list show give display find get fetch tell return retrieve identify name provide report
-output print select see view want need know like wanted wish look looking 're 's what's whats what
-which who whom whose where when how is are was were be been being am has have had having with in on
-at from by into via and all any also then so out up ever currently altogether exist exists existing
-available recorded stored made make makes making placed place places placing belong belongs
-belonging live lives living lived come comes coming came located based situated work works worked
-working got gets use used uses using take takes took taken appear appears appearing occur occurred
-occurs happen happened own owns owned hold holds held contain contains involving involved associated
-related assigned attached linked corresponding respective records record entries entry rows row data
-database table results result information info details detail people person someone anyone everyone
-things thing values value one ones overall individual given particular specific certain entire whole
-serve serves serving served offer offers offering offered provides provided among both actually
-really exactly about regarding concerning write wrote written writes produced produce released
-received receive receives attend attended attends visit visited visits went go goes let's lets let
-together along together's entered noted lists listed registered seen themselves itself were't
-inclusive combination combinations pair pairs issued generated handled processed conducted presented
-hosted authored featured covered operated carried he/she him/her
+you your please kindly can could would do does did doing done of to for as list show give display
+find get fetch tell return retrieve identify name provide report output print select see view want
+need know like wanted wish look looking 're 's what's whats what which who whom whose where when how
+is are was were be been being am has have had having with in on at from by into via and all any also
+then so out up ever currently altogether exist exists existing available recorded stored made make
+makes making placed place places placing belong belongs belonging live lives living lived come comes
+coming came located based situated work works worked working got gets use used uses using take takes
+took taken appear appears appearing occur occurred occurs happen happened own owns owned hold holds
+held contain contains involving involved associated related assigned attached linked corresponding
+respective records record entries entry rows row data database table results result information info
+details detail people person someone anyone everyone things thing values value one ones overall
+individual given particular specific certain entire whole serve serves serving served offer offers
+offering offered provides provided among both actually really exactly about regarding concerning
+write wrote written writes produced produce released received receive receives attend attended
+attends visit visited visits went go goes let's lets let together along together's entered noted
+lists listed registered seen themselves itself were't inclusive combination combinations pair pairs
+issued generated handled processed conducted presented hosted authored featured covered operated
+carried he/she him/her teach teaches taught teaching worth enrolled
 """
 FILLERS: Final = frozenset(_FILLERS.split())
 

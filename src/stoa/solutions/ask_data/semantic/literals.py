@@ -7,7 +7,6 @@ equal. What is thrown away or merged is listed here, and short: `how many` and `
 more query), and a question that differs in one word never passes for another. Knows no SQL.
 """
 
-import weakref
 from collections.abc import Sequence
 from datetime import date
 from typing import Final, Literal
@@ -15,6 +14,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from stoa.core.tables.catalogue import Catalogue
+from stoa.solutions.ask_data.semantic.keeping import Kept
 from stoa.solutions.ask_data.semantic.lexicon import EXACT_SYNONYMS, word_set
 from stoa.solutions.ask_data.semantic.periods import period_at
 from stoa.solutions.ask_data.semantic.splitting import name_words
@@ -118,7 +118,7 @@ def difference(one: Fingerprint, other: Fingerprint) -> str:
 def fingerprint(question: str, catalogue: Catalogue, today: date | None = None) -> Fingerprint:
     """The question's terms. Periods that count from today are turned into days, by `today`."""
     tokens = _led(tokenise(question))
-    known = _vocabulary(catalogue)
+    known = _VOCABULARIES.of(catalogue)
     day = today or date.today()
     terms: list[tuple[Sort, str]] = []
     relative = False
@@ -189,19 +189,7 @@ class _Vocabulary:
                 self.merged.update(dict.fromkeys(words, head))
 
 
-_VOCABULARIES: Final[dict[int, tuple[weakref.ref[Catalogue], _Vocabulary]]] = {}
-_MOST_KEPT: Final = 32
-
-
-def _vocabulary(catalogue: Catalogue) -> _Vocabulary:
-    kept = _VOCABULARIES.get(id(catalogue))
-    if kept is not None and kept[0]() is catalogue:
-        return kept[1]
-    if len(_VOCABULARIES) >= _MOST_KEPT:
-        _VOCABULARIES.clear()
-    made = _Vocabulary(catalogue)
-    _VOCABULARIES[id(catalogue)] = weakref.ref(catalogue), made
-    return made
+_VOCABULARIES: Final = Kept(_Vocabulary)
 
 
 def _term(token: Token, known: _Vocabulary) -> tuple[Sort, str] | None:

@@ -9,13 +9,14 @@ question.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Final
 
 from stoa.core.tables.catalogue import Catalogue, Column, Scalar, Table
 from stoa.solutions.ask_data.semantic.lexicon import (
     FILLERS,
+    NUMBER_WORDS,
     OPERATORS,
     SYNONYMS,
     VERBS,
@@ -34,7 +35,7 @@ _FLAGS: Final = word_set("is has was are can")
 _NO_HEADS: Final = _ENDINGS | word_set("id key type status no first last count by line")
 _NAME_WORDS: Final = ("name", "title", "label", "full name", "display name", "company name")
 _OPERATING: Final = frozenset(
-    stem(phrase) for phrases in OPERATORS.values() for phrase in phrases if " " not in phrase
+    phrase for phrases in OPERATORS.values() for phrase in phrases if " " not in phrase
 )
 DISPLAY: Final = "*"
 """In place of a column: the columns that a row is known by."""
@@ -205,7 +206,7 @@ class Naming:
                 self._put(said, place, 0.85)
 
     def _put(self, words: Sequence[str], place: tuple[str, str | None], score: float) -> None:
-        if not words or all(word.isdigit() for word in words):
+        if not words or all(word.isdecimal() for word in words):
             return
         self._short.update(word for word in words if 3 <= len(word) <= 5)
         for key in {"".join(map(stem, words)), "".join(words)}:
@@ -215,19 +216,16 @@ class Naming:
     def _add_values(self, table: Table, column: Column) -> None:
         if column.kind != "text":
             return
-        for value in (*(column.values or ()), *column.samples):
-            key = tuple(token.lower for token in tokenise(str(value)))
-            if not key or len(key) > _LONG_VALUE or (len(key) == 1 and key[0].isdigit()):
+        for value in dict.fromkeys((*(column.values or ()), *column.samples)):
+            key = _value_key(str(value))
+            if not key or len(key) > _LONG_VALUE or (len(key) == 1 and key[0].isdecimal()):
                 continue
             sampled = column.values is None
             name = ValueName(table.key, column.name, value, sampled=sampled)
-            if name not in self._values[key]:
-                self._values[key].append(name)
+            self._values[key].append(name)
             if len(key) == 1 and len(key[0]) > 2:
                 near = ValueName(table.key, column.name, value, 0.8, sampled)
-                stems = self._value_stems[stem(key[0])]
-                if near not in stems:
-                    stems.append(near)
+                self._value_stems[stem(key[0])].append(near)
 
     def without_prefix(self, words: tuple[str, ...]) -> tuple[str, ...]:
         """The words of a name without those that nearly all tables begin with."""
@@ -269,6 +267,14 @@ class Naming:
         return {}
 
 
+@lru_cache(maxsize=100_000)
+def _value_key(value: str) -> tuple[str, ...]:
+    """A value as the tokens that a question would say it with."""
+    if value.isalpha() and value.isascii() and value.lower() not in NUMBER_WORDS:
+        return (value.lower(),)
+    return tuple(token.lower for token in tokenise(value))
+
+
 def _shared_prefix(names: Sequence[tuple[str, ...]], *, every: bool = False) -> tuple[str, ...]:
     """The first words that (nearly) all names begin with."""
     if len(names) < 3:
@@ -293,7 +299,7 @@ def _shorter(words: tuple[str, ...], column: Column) -> Iterator[tuple[tuple[str
         yield words[1:], 0.95
     if len(words) > 1 and words[-1] in _ENDINGS:
         lesser = words[:-1]
-        if not (len(lesser) == 1 and (stem(lesser[0]) in _OPERATING or lesser[0] in FILLERS)):
+        if not (len(lesser) == 1 and (lesser[0] in _OPERATING or lesser[0] in FILLERS)):
             yield lesser, 0.9
     if len(words) > 1 and words[-1] not in _NO_HEADS:
         yield words[-1:], 0.7

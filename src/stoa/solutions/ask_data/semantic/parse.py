@@ -4,8 +4,6 @@ tokens → mentions (what words may be) → reading (the grammar) → meaning �
 question must have found its place on the way; otherwise `NotUnderstood` names those that did not.
 """
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -15,6 +13,7 @@ from stoa.solutions.ask_data.semantic.building import CannotBuild, sql_of
 from stoa.solutions.ask_data.semantic.finishing import finish
 from stoa.solutions.ask_data.semantic.followup import changed
 from stoa.solutions.ask_data.semantic.joins import Ambiguous, Joins
+from stoa.solutions.ask_data.semantic.keeping import Kept
 from stoa.solutions.ask_data.semantic.lexicon import word_set
 from stoa.solutions.ask_data.semantic.meaning import Meaning
 from stoa.solutions.ask_data.semantic.mentions import Item, mentions
@@ -32,7 +31,6 @@ _WRITES: Final = word_set(
 _POLITE: Final = word_set(
     """please can could would you kindly i want to like need now then and go ahead just"""
 )
-_KEPT: Final = 16
 
 
 @dataclass(frozen=True)
@@ -65,22 +63,7 @@ class _Known:
         self.joins = Joins(self.naming)
 
 
-_known: OrderedDict[int, _Known] = OrderedDict()
-_lock = threading.Lock()
-
-
-def _made(catalogue: Catalogue) -> _Known:
-    with _lock:
-        kept = _known.get(id(catalogue))
-        if kept is not None and kept.catalogue is catalogue:
-            _known.move_to_end(id(catalogue))
-            return kept
-    made = _Known(catalogue)
-    with _lock:
-        _known[id(catalogue)] = made
-        while len(_known) > _KEPT:
-            _known.popitem(last=False)
-    return made
+_KNOWN: Final = Kept(_Known)
 
 
 def parse(
@@ -95,7 +78,7 @@ def parse(
     `previous`: the meaning of the question before, which this one may change a part of. `today` (the
     clock's, where it is not given) is what `last month` counts from. Raises nothing.
     """
-    known = _made(catalogue)
+    known = _KNOWN.of(catalogue)
     tokens = tokenise(question)
     if not tokens:
         return NotUnderstood((), "there is no question", "words")

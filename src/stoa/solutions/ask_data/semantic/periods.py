@@ -68,7 +68,12 @@ def _skip(tokens: Sequence[Token], place: int, words: str) -> int:
 
 def _year_at(tokens: Sequence[Token], place: int) -> int | None:
     token = _at(tokens, place)
-    if token is None or token.kind != "number" or not token.text.isdigit() or len(token.text) != 4:
+    if (
+        token is None
+        or token.kind != "number"
+        or not token.text.isdecimal()
+        or len(token.text) != 4
+    ):
         return None
     return int(token.text) if _FIRST_YEAR <= int(token.text) <= _LAST_YEAR else None
 
@@ -82,7 +87,7 @@ def _ordinal(token: Token | None) -> int | None:
     if lower in ORDINALS:
         return ORDINALS[lower]
     digits = lower[:-2] if lower[-2:] in ("st", "nd", "rd", "th") else lower
-    return int(digits) if digits.isdigit() and len(digits) <= 2 else None
+    return int(digits) if digits.isdecimal() and len(digits) <= 2 else None
 
 
 def _day(year: int, month: int, day: int) -> date | None:
@@ -226,7 +231,7 @@ def _decade(tokens: Sequence[Token], place: int, today: date) -> _Found:
     if token is None or len(token.lower) != 5 or not token.lower.endswith("0s"):
         return None
     digits = token.lower[:4]
-    if not digits.isdigit():
+    if not digits.isdecimal():
         return None
     return date(int(digits), 1, 1), date(int(digits) + 10, 1, 1), at + 1, False
 

@@ -154,7 +154,7 @@ class Comparisons(Grouping):
                 raise NotRead([item.text], f"“{item.text}” of what?")
             self.limit = int(item.number or 0)
             self.at += 1
-        elif self.has and ahead is not None and ahead.names:
+        elif ahead is not None and ahead.names and self.base:
             self._compare(None)
         else:
             raise NotRead([item.text], f"what about “{item.text}”?")
