@@ -44,10 +44,12 @@ def shop_catalogue(dialect: Dialect) -> Catalogue:
     return Catalogue(
         dialect=dialect,
         tables=(
-            _table("customer", id="integer", name="text", region="text", email="text"),
-            _table("product", id="integer", title="text", price="number"),
-            _table("orders", **_ORDERS),
-            _table("big_orders", is_view=True, **_ORDERS),
+            _table(
+                "customer", {"id": "integer", "name": "text", "region": "text", "email": "text"}
+            ),
+            _table("product", {"id": "integer", "title": "text", "price": "number"}),
+            _table("orders", _ORDERS),
+            _table("big_orders", _ORDERS, is_view=True),
         ),
     )
 
@@ -61,9 +63,9 @@ _ORDERS: dict[str, Kind] = {
 }
 
 
-def _table(table_name: str, /, *, is_view: bool = False, **columns: Kind) -> Table:
+def _table(name: str, columns: dict[str, Kind], *, is_view: bool = False) -> Table:
     return Table(
-        name=table_name,
+        name=name,
         is_view=is_view,
         columns=tuple(Column(name=n, type=kind, kind=kind) for n, kind in columns.items()),
     )

@@ -52,7 +52,9 @@ def _statements(text: str) -> list[str]:
         choice = _CHOICE.search(each)
         columns = choice[1] if choice else ""
         if each.strip():
-            statements.append(_CHOICE.sub(lambda m, c=columns: m[1] or c, each).strip())
+            statements.append(
+                each.replace("{}", columns).replace(f"{{{columns}}}", columns).strip()
+            )
     return statements
 
 

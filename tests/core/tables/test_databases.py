@@ -1,7 +1,10 @@
 """The four drivers on real databases: what they give, what they refuse, how they end."""
 
 import asyncio
+import socket
 import tracemalloc
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -240,3 +243,52 @@ async def test_settings_of_one_query_do_not_reach_the_next(
     async with ReadOnlyDatabase(request.getfixturevalue(fixture)) as opened:
         assert (await opened.run(setting, **LIMITS)).rows == [("99MB",)]
         assert (await opened.run(asking, **LIMITS)).rows != [("99MB",)]
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "duckdb"])
+async def test_a_file_that_is_no_database(tmp_path: Path, scheme: str) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("Nothing but text, and enough of it to fill the head of a file. " * 100)
+    async with ReadOnlyDatabase(f"{scheme}:///{path}") as opened:
+        for ask in (opened.check, opened.reflect):
+            with pytest.raises(ProviderError, match=r"notes\.txt can't be read"):
+                await ask()
+
+
+async def test_a_session_that_the_server_ends_is_replaced(
+    postgresql_shop: str, postgres_server: str
+) -> None:
+    import psycopg  # noqa: PLC0415 - optional part
+
+    async with ReadOnlyDatabase(postgresql_shop) as opened:
+        await opened.run("SELECT 1", **LIMITS)
+        task = asyncio.create_task(
+            opened.run("SELECT pg_sleep(100)", seconds=600, rows=1, bytes=100)
+        )
+        reader = postgresql_shop.split("//")[1].split(":")[0]
+        with psycopg.connect(postgres_server, autocommit=True) as admin:
+            for _ in range(600):
+                ended = admin.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE usename = %s AND query LIKE 'FETCH%%'",
+                    [reader],
+                ).fetchall()
+                if ended:
+                    break
+                await asyncio.sleep(0.05)
+        with pytest.raises(ProviderError, match="does not answer"):
+            await task
+        assert (await opened.run("SELECT 1", **LIMITS)).rows == [(1,)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+async def test_a_server_that_says_nothing_is_given_up(scheme: str) -> None:
+    """Something listens, takes the connection and never speaks."""
+    with closing(socket.socket()) as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        url = f"{scheme}://me@127.0.0.1:{silent.getsockname()[1]}/shop"
+        async with ReadOnlyDatabase(url) as opened:
+            with pytest.raises(ProviderError):
+                await opened.check()

@@ -12,12 +12,12 @@ from typing import Any
 from stoa.core.tables.catalogue import Dialect, Kind
 
 _PATTERNS: tuple[tuple[str, Kind], ...] = (
-    (r"\[\]|^(struct|map|union|list|array)\b", "other"),
+    (r"\[\]|^(struct|map|union|list|array)\b|range$", "other"),
     (r"^(bool|boolean|tinyint\(1\))$", "boolean"),
     (r"^(timestamp|datetime|smalldatetime)", "timestamp"),
     (r"^date", "date"),
     (r"^time", "time"),
-    (r"^interval|^point|^polygon|^geo|^json|^xml|^vector|^(ts|int|num|date)\w*range$", "other"),
+    (r"^interval|^point|^polygon|^geo|^json|^xml|^vector", "other"),
     (r"int|^(big|small)?serial|^year|^oid$", "integer"),
     (r"^(dec|num|real|float|double|money|fixed)", "number"),
     (r"^(.*blob|bytea|binary|varbinary|bit|bytes)", "bytes"),

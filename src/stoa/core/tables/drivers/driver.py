@@ -201,6 +201,11 @@ def unreachable(place: str, error: BaseException | None = None) -> ProviderError
     )
 
 
+def unreadable(name: str, what: str) -> ProviderError:
+    """A file that can't be opened."""
+    return ProviderError(f"{name} can't be read.", hint=f"Give {what}.", retryable=True)
+
+
 def lines(rows: Iterator[Any] | list[Any]) -> str:
     """Rows of a plan as text."""
     return "\n".join("  ".join(str(cell) for cell in row if cell is not None) for row in rows)

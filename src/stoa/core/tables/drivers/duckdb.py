@@ -4,6 +4,7 @@ A read-only DuckDB still copies to files, reads files and loads extensions: `ena
 off and the configuration is locked. What is not one SELECT by DuckDB's own parser does not run.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from stoa.core.tables.drivers.driver import (
     failed,
     lines,
     timed_out,
-    unreachable,
+    unreadable,
 )
 from stoa.core.tables.drivers.duckdb_structure import read_structure
 from stoa.core.tables.kinds import kind_of
@@ -54,6 +55,7 @@ class DuckdbDriver:
             ) from error
         self._duckdb = duckdb
         self._path = path
+        self._lock = threading.Lock()
         self._base: duckdb.DuckDBPyConnection | None = None
 
     def run(self, sql: str, bounds: Bounds, running: Running) -> Rows:
@@ -106,14 +108,20 @@ class DuckdbDriver:
             cursor.close()
 
     def _opened(self) -> "duckdb.DuckDBPyConnection":
-        if self._base is None:
-            if not self._path.is_file():
-                raise unreachable(self._path.name)
-            try:
-                self._base = self._duckdb.connect(str(self._path), config=_CONFIG)
-            except self._duckdb.Error as error:
-                raise unreachable(self._path.name, error) from error
-        return self._base
+        with self._lock:
+            if self._base is None:
+                self._base = self._open()
+            return self._base
+
+    def _open(self) -> "duckdb.DuckDBPyConnection":
+        if not self._path.is_file():
+            raise unreadable(self._path.name, "a DuckDB file")
+        try:
+            return self._duckdb.connect(str(self._path), config=_CONFIG)
+        except self._duckdb.Error as error:
+            raise unreadable(
+                self._path.name, "a DuckDB file that nothing else writes to"
+            ) from error
 
     def _only_select(self, cursor: "duckdb.DuckDBPyConnection", sql: str) -> None:
         statements = cursor.extract_statements(sql)

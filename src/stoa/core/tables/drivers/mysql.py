@@ -38,6 +38,8 @@ except ImportError:  # the extra that brings it is not installed
     pymysql = FIELD_TYPE = None
 
 _POOL: Final = 4
+_DEAD_SECONDS: Final = 15
+"""How long after a query's own limit a server that says nothing is given up."""
 _SELECTS: Final = re.compile(r"[\s(]*(SELECT|WITH|VALUES)\b", re.IGNORECASE)
 _MODE: Final = "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION"
 """Backslashes escape and double quotes are texts: what the guard's printer assumes."""
@@ -92,6 +94,7 @@ class MysqlDriver:
         return pymysql.connect(
             **self._location.arguments(),
             connect_timeout=CONNECT_SECONDS,
+            read_timeout=CONNECT_SECONDS,  # of the greeting; each query sets its own
             charset="utf8mb4",
             local_infile=False,
         )
@@ -233,6 +236,7 @@ def _prepare(connection: Any, seconds: float) -> None:
         if maria
         else f"max_execution_time = {int(seconds * 1000) + 1}"
     )
+    connection._read_timeout = seconds + _DEAD_SECONDS
     with connection.cursor() as cursor:
         cursor.execute(f"SET SESSION sql_mode = '{_MODE}', {limit}")
         cursor.execute("START TRANSACTION READ ONLY")

@@ -37,6 +37,8 @@ except ImportError:  # the extra that brings it is not installed
     psycopg = None  # type: ignore[assignment]
 
 _POOL: Final = 4
+_DEAD_SECONDS: Final = 15
+"""After how long a server that does not even answer on the wire is given up."""
 _POWERS: Final = """
 SELECT r.rolsuper, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolbypassrls,
   coalesce((SELECT bool_or(pg_has_role(r.oid, g.oid, 'MEMBER')) FROM pg_roles g WHERE g.rolname IN
@@ -84,6 +86,9 @@ class PostgresDriver:
             connect_timeout=CONNECT_SECONDS,
             application_name="stoa",
             prepare_threshold=None,
+            tcp_user_timeout=_DEAD_SECONDS * 1000,
+            keepalives_idle=_DEAD_SECONDS,
+            keepalives_interval=_DEAD_SECONDS // 3,
         )
 
     def run(self, sql: str, bounds: Bounds, running: Running) -> Rows:

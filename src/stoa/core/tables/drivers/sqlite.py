@@ -16,7 +16,6 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from stoa.base.errors import ProviderError
 from stoa.core.tables.catalogue import Catalogue, Dialect
 from stoa.core.tables.drivers.driver import (
     Bounds,
@@ -27,7 +26,7 @@ from stoa.core.tables.drivers.driver import (
     failed,
     lines,
     timed_out,
-    unreachable,
+    unreadable,
 )
 from stoa.core.tables.drivers.inspector import inspect_structure
 from stoa.core.tables.kinds import kind_of_values
@@ -118,7 +117,7 @@ class SqliteDriver:
         try:
             look.execute("SELECT count(*) FROM sqlite_master")
         except sqlite3.DatabaseError as error:
-            raise _not_a_database(self._path) from error
+            raise unreadable(self._path.name, "a SQLite database") from error
         finally:
             look.close()
         return Health(self.dialect, sqlite3.sqlite_version, read_only=True)
@@ -132,7 +131,7 @@ class SqliteDriver:
             with engine.connect() as connection:
                 return inspect_structure(connection, self.dialect)
         except sa.exc.DBAPIError as error:
-            raise unreachable(self._path.name, error.orig) from error
+            raise unreadable(self._path.name, "a SQLite database") from error
         finally:
             engine.dispose()
 
@@ -173,14 +172,14 @@ class SqliteDriver:
                 uri, uri=True, check_same_thread=False, isolation_level=None, timeout=5
             )
         except sqlite3.Error as error:
-            raise unreachable(self._path.name, error) from error
+            raise unreadable(self._path.name, "a SQLite database") from error
         try:
             for limit, most in _LIMITS.items():
                 connection.setlimit(limit, most)
             connection.set_authorizer(_authorizer(_innocuous(connection), looks=looks))
         except sqlite3.DatabaseError as error:
             connection.close()
-            raise _not_a_database(self._path) from error
+            raise unreadable(self._path.name, "a SQLite database") from error
         return connection
 
 
@@ -203,9 +202,3 @@ def _authorizer(functions: frozenset[str], *, looks: bool) -> Callable[..., int]
         return sqlite3.SQLITE_DENY
 
     return decide
-
-
-def _not_a_database(path: Path) -> ProviderError:
-    return ProviderError(
-        f"{path.name} is no SQLite database.", hint="Give the path of a database file."
-    )
