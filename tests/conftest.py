@@ -176,6 +176,7 @@ async def house(settings: Settings) -> AsyncIterator[Dispatcher]:
     await built.platform.events.close()
     await built.platform.flows.close()
     await built.platform.knowledge.close()
+    await built.platform.databases.close()
     await built.platform.models.close()
     built.platform.database.close()
 

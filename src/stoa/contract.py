@@ -23,12 +23,14 @@ from stoa.base.identity.audit import AuditLog
 from stoa.base.identity.caller import EVERYONE, Caller, Role
 from stoa.base.objects import Objects
 from stoa.base.settings import Settings
+from stoa.core.evaluation.report import Graded
 from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
 from stoa.core.flows.questions import Asking, Decision
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
 from stoa.core.models.prompts import Prompt, Reply
+from stoa.core.tables.opening import OpenDatabases
 
 In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out", bound=BaseModel)
@@ -98,6 +100,7 @@ class Platform:
     events: Events
     flows: Flows
     knowledge: Knowledge
+    databases: OpenDatabases
 
 
 class Call(Protocol):
@@ -177,6 +180,7 @@ class Call(Protocol):
 
 
 Handler = Callable[[Call, Any], Awaitable[BaseModel]]
+OwnSuite = Callable[[Call, Path, Mapping[str, str]], Awaitable[Graded]]
 
 
 @dataclass(frozen=True)
@@ -321,6 +325,8 @@ class Solution:
     page: Callable[[PageContext], Awaitable[None]] | None = None
     sample: Callable[[Call], Awaitable[None]] | None = None
     """Fills a fresh sample workspace with the folder's `sample/`; idempotent."""
+    suite: OwnSuite | None = None
+    """Grades one answerer over a file of cases of the solution's own kind; gets `NAME=VALUE` options."""
     icon: str = "widgets"
     """Name of a Material icon."""
     status: Literal["ready", "preview"] = "ready"

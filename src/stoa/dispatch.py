@@ -16,7 +16,7 @@ from stoa.base.errors import Forbidden, InvalidInput, NotFound
 from stoa.base.identity.caller import OWNERS, Caller
 from stoa.base.identity.people import stoa_itself
 from stoa.base.telemetry import span
-from stoa.contract import Operation, Platform, Solution
+from stoa.contract import Call, Operation, Platform, Solution
 from stoa.core.events.event import CloudEvent, matches
 from stoa.core.flows.flows import RunView
 from stoa.core.flows.questions import Asking, Decision
@@ -197,11 +197,17 @@ class Dispatcher:
         )
         return RunStarted(run_id=run_id)
 
+    def as_call(
+        self, caller: Caller, solution: Solution, *, on_progress: OnProgress | None = None
+    ) -> Call:
+        """A call of no operation: what a solution's sample and suites are given."""
+        return _Call(self, solution, caller, on_progress=on_progress)
+
     async def fill(self, caller: Caller) -> None:
         """Fill the caller's workspace with the sample of every solution. Idempotent."""
         for solution in self.solutions.values():
             if solution.sample is not None:
-                await solution.sample(_Call(self, solution, caller))
+                await solution.sample(self.as_call(caller, solution))
 
     def _react(self, solution: Solution, operation: str) -> None:
         """Each event starts one run of the operation, however often it is handed over."""

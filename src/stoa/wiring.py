@@ -18,9 +18,10 @@ from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
+from stoa.core.tables.opening import OpenDatabases
 from stoa.dispatch import Dispatcher
 
-SOLUTIONS = ("ask_docs", "answer_reviews")
+SOLUTIONS = ("ask_docs", "ask_data", "answer_reviews")
 
 
 def solutions() -> list[Solution]:
@@ -70,5 +71,6 @@ def build(settings: Settings) -> Dispatcher:
         events=events,
         flows=Flows(settings, database, events=events),
         knowledge=Knowledge(settings, database, objects, models),
+        databases=OpenDatabases(),
     )
     return Dispatcher(platform, declared)

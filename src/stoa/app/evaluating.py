@@ -5,9 +5,9 @@ house of its own in a temporary folder; only the answers of models are kept, und
 interrupted suite goes on where it stopped.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +18,7 @@ from stoa.app.house import at_work
 from stoa.base.errors import InvalidInput, NotFound
 from stoa.base.identity.caller import Caller
 from stoa.base.settings import Settings
-from stoa.contract import Solution
+from stoa.contract import OwnSuite, Solution
 from stoa.core.evaluation import judging
 from stoa.core.evaluation.evaluate import CallOperation, OnCase, evaluate
 from stoa.core.evaluation.evaluate_suite import AT_ONCE, Answerer, evaluate_suite
@@ -52,6 +52,8 @@ class SuiteRun:
     at_once: int = AT_ONCE
     fresh: bool = False
     """Ask again even where an answer was kept."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """What suites of a solution's own format need, such as where a database is."""
 
 
 async def run_cases(settings: Settings, solution: str, on_case: OnCase) -> Report:
@@ -62,8 +64,9 @@ async def run_cases(settings: Settings, solution: str, on_case: OnCase) -> Repor
         answerers[_CONFIGURED] = settings
     reports = []
     for name, each in answerers.items():
-        async with _house(each, solution, on_case) as (call, found):
-            reports.append(await evaluate({name: call}, found.folder, on_case=on_case))
+        async with _house(each, solution, on_case) as house:
+            folder = house.solution.folder
+            reports.append(await evaluate({name: house.call}, folder, on_case=on_case))
     return Report.joined(reports)
 
 
@@ -74,8 +77,10 @@ async def run_suite(settings: Settings, solution: str, run: SuiteRun, on_case: O
         InvalidInput, NotFound: the suite, its prompt or its operation makes no sense.
         SetupError: a model can't be used.
     """
-    kept = Kept(None if run.fresh else settings.home / "evaluation")
     found = _found(solutions(), solution)
+    if found.suite is not None:
+        return await _run_own_suite(settings, found, found.suite, run, on_case)
+    kept = Kept(None if run.fresh else settings.home / "evaluation")
     suite = load_suite(_suite_file(found, run.suite))
     prompt = _prompt(found, suite) if suite.prompt else None
     async with _models_rooms(settings) as rooms:
@@ -93,9 +98,10 @@ async def run_suite(settings: Settings, solution: str, run: SuiteRun, on_case: O
                 if prompt is not None:
                     answerer = _by_prompt(rooms, prompt, name)
                 else:
-                    house = _house(_with_model(settings, name), solution, on_case)
-                    call, _ = await stack.enter_async_context(house)
-                    answerer = _by_operation(call, suite.operation)
+                    house = await stack.enter_async_context(
+                        _house(_with_model(settings, name), solution, on_case)
+                    )
+                    answerer = _by_operation(house.call, suite.operation)
                 reports.append(
                     await evaluate_suite(
                         suite,
@@ -107,6 +113,19 @@ async def run_suite(settings: Settings, solution: str, run: SuiteRun, on_case: O
                     )
                 )
         return Report.joined(reports, judge=checked)
+
+
+async def _run_own_suite(
+    settings: Settings, solution: Solution, suite: OwnSuite, run: SuiteRun, on_case: OnCase
+) -> Report:
+    """A suite in a format of the solution's own, which grades it itself."""
+    graded = []
+    for name in run.models or _default_models(settings):
+        async with _house(_with_model(settings, name), solution.name, on_case) as house:
+            call = house.dispatcher.as_call(house.caller, solution, on_progress=on_case)
+            answered = await suite(call, Path(run.suite).resolve(), run.given)
+            graded.append(answered.model_copy(update={"answerer": name}))
+    return Report(solution=solution.name, bar={}, graded=graded)
 
 
 def _default_models(settings: Settings) -> Sequence[str]:
@@ -160,11 +179,21 @@ async def _models_rooms(settings: Settings) -> AsyncIterator[_Rooms]:
             dispatcher.platform.database.close()
 
 
-@asynccontextmanager
-async def _house(
-    settings: Settings, solution: str, on_case: OnCase
-) -> AsyncIterator[tuple[CallOperation, Solution]]:
+@dataclass(frozen=True)
+class _House:
     """A house at work with its sample, and the door to one solution in it."""
+
+    dispatcher: Dispatcher
+    caller: Caller
+    solution: Solution
+
+    async def call(self, operation: str, request: dict[str, Any]) -> BaseModel:
+        """Call an operation of the solution."""
+        return await self.dispatcher.call(self.caller, self.solution.name, operation, request)
+
+
+@asynccontextmanager
+async def _house(settings: Settings, solution: str, on_case: OnCase) -> AsyncIterator[_House]:
     with TemporaryDirectory(prefix="stoa-evaluate-") as folder:
         dispatcher = build(_in(Path(folder), settings))
         found = _found(dispatcher.solutions.values(), solution)
@@ -173,11 +202,7 @@ async def _house(
                 caller = await dispatcher.platform.accounts.ensure_sample()
                 await on_case("filling the sample workspace", 0, 0)
                 await dispatcher.fill(caller)
-
-                async def call(operation: str, request: dict[str, Any]) -> BaseModel:
-                    return await dispatcher.call(caller, found.name, operation, request)
-
-                yield call, found
+                yield _House(dispatcher, caller, found)
         finally:
             dispatcher.platform.database.close()
 

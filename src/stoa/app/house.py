@@ -28,6 +28,7 @@ async def at_work(dispatcher: Dispatcher, *, works: bool = True) -> AsyncIterato
     async with AsyncExitStack() as stack:
         stack.push_async_callback(platform.models.close)
         stack.push_async_callback(platform.knowledge.close)
+        stack.push_async_callback(platform.databases.close)
         await platform.flows.launch(works=works)
         stack.push_async_callback(platform.flows.close)
         await platform.events.launch(works=works)

@@ -10,9 +10,13 @@
     │   ├── TooLarge          413  over a stated limit
     │   ├── UnsupportedType   415  content of a kind that nothing here reads
     │   ├── LimitReached      429  rate or budget used up; `retry_after` seconds
+    │   ├── Refused           422  a query that is not a plain read of what the caller may see
+    │   ├── QueryFailed       422  a connected database could not run a query
+    │   │   └── QueryTimeout  422  it took longer than allowed and was stopped
     │   └── Cancelled         409  the work was cancelled
     ├── SetupError        503  the operator must act: settings, missing part, unreachable store
-    ├── ProviderError     502  a model provider failed; `retryable` says whether trying again helps
+    ├── ProviderError     502  a model provider, or another server we asked, failed; `retryable` says
+    │                          whether trying again helps
     └── Bug               500  we must act
 
 The faces translate this tree once: HTTP to problem+json (RFC 9457), the CLI to an exit code.
@@ -111,6 +115,26 @@ class LimitReached(UserError):
         self.retry_after = retry_after
 
 
+class Refused(UserError):
+    """A query that is not one plain read of what the caller may see. It never ran."""
+
+    code = "refused"
+    status = 422
+
+
+class QueryFailed(UserError):
+    """A connected database could not run a query: `message` is what it said."""
+
+    code = "query_failed"
+    status = 422
+
+
+class QueryTimeout(QueryFailed):
+    """A query took longer than allowed and was stopped in the database."""
+
+    code = "query_timeout"
+
+
 class Cancelled(UserError):
     """The work was cancelled before it ended."""
 
@@ -127,7 +151,7 @@ class SetupError(StoaError):
 
 
 class ProviderError(StoaError):
-    """A model provider failed. `retryable`: the same call may succeed later."""
+    """A model provider, or another server we asked, failed. `retryable`: it may succeed later."""
 
     code = "provider"
     status = 502

@@ -104,7 +104,14 @@ class Settings(BaseSettings):
     )
     source_folders: str = Field(
         "",
-        description="Folders on this machine that sources may read, comma-separated; empty: none.",
+        description="Folders on this machine that sources and connected databases may be read from, "
+        "comma-separated; empty: none.",
+    )
+    query_seconds: float = Field(
+        30.0, gt=0, le=3600, description="Seconds one query on a connected database may take."
+    )
+    result_hours: float = Field(
+        24.0, gt=0, le=8760, description="Hours for which rows of an answer are kept for download."
     )
     fetch_private: bool = Field(
         False, description="Let fetches of addresses reach private and loopback hosts."
@@ -114,6 +121,9 @@ class Settings(BaseSettings):
     )
     events_days: int = Field(
         30, gt=0, description="Days for which events and their deliveries are kept."
+    )
+    database_private: bool = Field(
+        True, description="Let people connect databases at private and loopback addresses."
     )
     otlp_endpoint: str = Field(
         "", description="OpenTelemetry collector; empty: nothing leaves the machine."

@@ -56,3 +56,44 @@ def _key(css: str, name: str) -> None:
 
 def _ends(names: Sequence[str]) -> list[str]:
     return list(names) if len(names) < 2 else [names[0], names[-1]]
+
+
+def measured(values: Sequence[tuple[str, float]], *, unit: str, label: str) -> Tag:
+    """Names with a bar each, in the order given; values are zero or more."""
+    top = max((value for _, value in values), default=0) or 1
+    with tag("ol", "", "ranked", aria_label=label, test="chart") as chart:
+        for name, value in values:
+            with tag("li"):
+                tag("span", name, "wrap-anywhere")
+                tag("span", f"{_told(value)} {unit}".strip(), "soft small numbers")
+                with tag("div", "", "track", aria_hidden="true"):
+                    tag("i").style(f"width: {100 * max(0.0, value) / top:.1f}%")
+    return chart
+
+
+def line_over_time(points: Sequence[tuple[str, float]], *, label: str) -> Tag:
+    """One line through values over time, in the order given, with its ends and extremes named."""
+    values = [value for _, value in points]
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    low = min(low, 0.0) if high > 0 else low
+    span = (high - low) or 1.0
+    step = 100 / max(1, len(points) - 1)
+    path = " ".join(
+        f"{place * step:.2f},{100 - 100 * (value - low) / span:.2f}"
+        for place, value in enumerate(values)
+    )
+    with tag("figure", "", "line-over-time", role="img", aria_label=label, test="chart") as chart:
+        with tag("div", "", "line-scale"):
+            tag("span", _told(high))
+            tag("span", _told(low))
+        with tag("div", "", "line-plot"):
+            with tag("svg", "", viewBox="0 0 100 100", preserveAspectRatio="none"):
+                tag("polyline", "", points=path)
+        with tag("div", "", "bars-axis"):
+            for name in _ends([name for name, _ in points]):
+                tag("span", name)
+    return chart
+
+
+def _told(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"

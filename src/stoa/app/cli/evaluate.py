@@ -26,6 +26,8 @@ from stoa.core.evaluation.report import Report
 @click.option("--at-once", type=click.IntRange(1, 256), default=AT_ONCE, show_default=True,
               help="Most requests under way.")  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Ask again where an answer was kept.")
+@click.option("--with", "given", multiple=True, metavar="NAME=VALUE",
+              help="What a suite needs, such as where a database is.")  # fmt: skip
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path),
               help="Write the report: .html, .json or .md.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
@@ -38,6 +40,7 @@ def evaluate_command(
     judge: str,
     at_once: int,
     fresh: bool,
+    given: tuple[str, ...],
     report: Path | None,
     as_json: bool,
 ) -> None:
@@ -45,7 +48,7 @@ def evaluate_command(
     if models and not suite:
         raise click.UsageError("--models compares models over a suite: name one with --suite.")
     names = tuple(dict.fromkeys(each.strip() for each in (models or "").split(",") if each.strip()))
-    run = SuiteRun(suite, names, judge, at_once, fresh) if suite else None
+    run = SuiteRun(suite, names, judge, at_once, fresh, _pairs(given)) if suite else None
     graded = asyncio.run(_evaluated(solution, run))
     if report is not None:
         report.write_text(_written(graded, report.suffix), encoding="utf-8")
@@ -55,6 +58,13 @@ def evaluate_command(
         click.echo(graded.markdown())
     if not graded.passed:
         raise click.exceptions.Exit(1)
+
+
+def _pairs(given: tuple[str, ...]) -> dict[str, str]:
+    pairs = [each.partition("=") for each in given]
+    if not all(mark and name for name, mark, _ in pairs):
+        raise click.UsageError("--with takes NAME=VALUE, such as --with shop=sqlite:///shop.db")
+    return {name: value for name, _, value in pairs}
 
 
 async def _evaluated(solution: str, run: SuiteRun | None) -> Report:

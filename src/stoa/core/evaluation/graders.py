@@ -38,6 +38,10 @@ class Grade(BaseModel):
     rank: int | None = None
     """Position, from 1, of the first passage of the right page; 0: not among the first ten."""
     correct: bool | None = None
+    exact: bool | None = None
+    """Of a result compared with a gold one: whether it is the same, without columns beside it."""
+    right_when_answered: bool | None = None
+    """As `correct`, but None where the question was refused."""
     citations: float | None = None
     """Share of the citations that point at the right page with words that stand there."""
     refused: bool | None = None

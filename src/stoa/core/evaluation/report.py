@@ -20,6 +20,8 @@ _NAMES = {
     "retrieval_at_5": "right page among the first 5",
     "retrieval_at_10": "right page among the first 10",
     "correct": "answers correct",
+    "exact": "results exactly as the gold one's",
+    "right_when_answered": "correct among those answered",
     "citations": "citations on the right page",
     "refusals": "unanswerable questions refused",
     "answered": "answerable questions answered",
@@ -152,6 +154,10 @@ def summarise(answerer: str, grades: Sequence[Grade]) -> Graded:
                 shares[f"retrieval_at_{depth}"].append(1 <= one.rank <= depth)
         if one.correct is not None:
             shares["correct"].append(one.correct)
+        if one.exact is not None:
+            shares["exact"].append(one.exact)
+        if one.right_when_answered is not None:
+            shares["right_when_answered"].append(one.right_when_answered)
         if one.citations is not None:
             shares["citations"].append(one.citations)
         if one.refused is not None:

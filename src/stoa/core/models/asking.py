@@ -111,6 +111,8 @@ class Asker:
         settings = ModelSettings(max_tokens=head.max_tokens)
         if head.temperature is not None:
             settings["temperature"] = head.temperature
+        if head.top_p is not None:
+            settings["top_p"] = head.top_p
 
         async def follow(_context: object, events: AsyncIterable[Any]) -> None:
             assert on_partial is not None

@@ -67,6 +67,7 @@ class FrontMatter(BaseModel):
     inputs: str
     output: str
     temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
     max_tokens: int = Field(4096, gt=0, le=200_000)
     """Most tokens an answer may have. Always sent: a bound on cost, and some models need it."""
 

@@ -1,0 +1,66 @@
+"""An English answer written from the rows alone: it copies values and counts rows, nothing else.
+
+It is the twin of the English prompt, and what a model's answer is replaced by where it says something
+that the rows do not hold.
+"""
+
+from collections.abc import Sequence
+
+from stoa.solutions.ask_data.results import Cell, heading, told
+
+_LISTED = 5
+_TOLD_COLUMNS = 8
+
+
+def write(
+    columns: Sequence[str], rows: Sequence[Sequence[Cell]], total: int, *, truncated: bool = False
+) -> str:
+    """One to three sentences. `rows` are the first of `total`."""
+    if not rows or not columns:
+        return "No records match the question."
+    if total == 1:
+        return _one(columns, rows[0])
+    shown = [_item(columns, row) for row in rows[:_LISTED]]
+    amount = f"more than {total:,}" if truncated else f"{total:,}"
+    if total <= len(shown):
+        return f"There are {amount} results: {_joined(shown)}."
+    return f"There are {amount} results. The first {len(shown)} are {_joined(shown)}."
+
+
+def _one(columns: Sequence[str], row: Sequence[Cell]) -> str:
+    if all(value is None for value in row):
+        return "No value is recorded for this."
+    pairs = list(zip(columns, row, strict=False))[:_TOLD_COLUMNS]
+    if len(pairs) == 1:
+        name = heading(columns[0])
+        return f"{_capital(name)}: {told(row[0])}." if _is_word(name) else f"It is {told(row[0])}."
+    return f"{_capital(', '.join(f'{heading(name)}: {told(value)}' for name, value in pairs))}."
+
+
+def _item(columns: Sequence[str], row: Sequence[Cell]) -> str:
+    """`Iron Maiden (tracks sold 19)`."""
+    pairs = [pair for pair in zip(columns, row, strict=False) if pair[1] is not None]
+    if not pairs:
+        return told(None)
+    first, *rest = pairs[:_TOLD_COLUMNS]
+    if not rest:
+        return told(first[1])
+    if len(rest) == 1:
+        return f"{told(first[1])} ({told(rest[0][1])})"
+    return f"{told(first[1])} ({', '.join(f'{heading(n)} {told(v)}' for n, v in rest)})"
+
+
+def _joined(items: Sequence[str]) -> str:
+    mark = "; " if any(", " in item for item in items) else ", "
+    if len(items) == 1:
+        return items[0]
+    return f"{mark.join(items[:-1])}{mark if mark == '; ' else ' '}and {items[-1]}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _is_word(name: str) -> bool:
+    """Whether a column's name says something to a person, unlike `count(*)`, `?column?` or `f0_`."""
+    return name.replace(" ", "").isalpha() and len(name) > 2

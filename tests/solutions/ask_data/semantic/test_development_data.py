@@ -1,0 +1,76 @@
+"""How much of other people's questions it answers, and how many of its answers are right.
+
+Run this file as a module for the numbers per database:
+`python -m tests.solutions.ask_data.semantic.test_development_data`.
+Chinook, broker and restaurants were looked at while the parser was written; academic at the end; the
+questions over ewallet were never read.
+"""
+
+import csv
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from stoa.solutions.ask_data.semantic.parse import NotUnderstood, Understood, parse
+from tests.solutions.ask_data.semantic.databases import DATA, open_duckdb, right
+
+_FILES = ("questions_gen", "instruct_basic", "instruct_advanced")
+
+pytestmark = pytest.mark.skipif(
+    not DATA.exists(), reason="no development data beside this checkout"
+)
+
+
+class Score(NamedTuple):
+    """Questions asked, answered, and answered right."""
+
+    asked: int
+    answered: int
+    right: int
+
+
+def _questions(file: str, database: str) -> Iterator[dict[str, str]]:
+    with (DATA / "questions" / f"{file}.csv").open(newline="") as lines:
+        yield from (row for row in csv.DictReader(lines) if row["db_name"] == database)
+
+
+def score(database: str) -> Score:
+    """The score over one database; gold queries run in DuckDB, as PostgreSQL's do."""
+    catalogue, run = open_duckdb((DATA / "sql" / f"{database}.sql").read_text())
+    asked = answered = good = 0
+    for file in _FILES:
+        for row in _questions(f"{file}_postgres", database):
+            asked += 1
+            found = parse(row["question"], catalogue)
+            if isinstance(found, Understood):
+                answered += 1
+                good += right([row["query"]], found.sql, run, "duckdb")
+    return Score(asked, answered, good)
+
+
+@pytest.mark.parametrize(
+    ("database", "coverage"),
+    [("restaurants", 0.7), ("broker", 0.4), ("academic", 0.35), ("ewallet", 0.0)],
+)
+def test_nine_of_ten_answers_are_right(database: str, coverage: float) -> None:
+    pytest.importorskip("duckdb")
+    found = score(database)
+    assert found.right >= 0.9 * found.answered or found.answered - found.right <= 1
+    assert found.answered >= coverage * found.asked
+
+
+@pytest.mark.parametrize("database", ["restaurants", "academic"])
+def test_what_the_database_cannot_know_is_not_answered(database: str) -> None:
+    pytest.importorskip("duckdb")
+    catalogue, _ = open_duckdb((DATA / "sql" / f"{database}.sql").read_text())
+    rows = list(_questions("idk", database))
+    assert rows
+    for row in rows:
+        assert isinstance(parse(row["question"], catalogue), NotUnderstood), row["question"]
+
+
+if __name__ == "__main__":
+    for name in ("restaurants", "broker", "academic", "ewallet"):
+        result = score(name)
+        print(f"{name}: asked {result.asked}, answered {result.answered}, right {result.right}")
