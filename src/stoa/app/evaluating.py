@@ -123,7 +123,7 @@ async def _run_own_suite(
     for name in run.models or _default_models(settings):
         async with _house(_with_model(settings, name), solution.name, on_case) as house:
             call = house.dispatcher.as_call(house.caller, solution, on_progress=on_case)
-            answered = await suite(call, Path(run.suite).resolve(), run.given)
+            answered = await suite(call, Path(run.suite), run.given)
             graded.append(answered.model_copy(update={"answerer": name}))
     return Report(solution=solution.name, bar={}, graded=graded)
 
