@@ -37,7 +37,7 @@ docs: $(VENV)/.development  ## Regenerate docs/reference and the generated parts
 	$(BIN)/python -m stoa.app.reference
 
 bench: $(VENV)/.bench  ## Run all benchmarks; rows go to benchmarks/RESULTS.md
-	@set -e; for file in ingest search answer startup retrieval flows approvals answer_reviews; do \
+	@set -e; for file in ingest search answer startup retrieval flows events approvals answer_reviews; do \
 	  echo "== $$file"; $(BIN)/python -m benchmarks.$$file; done
 
 new-solution: $(VENV)/.development  ## NAME=my_system: make the folder of a new solution
