@@ -42,11 +42,6 @@ def site(tmp_path_factory: pytest.TempPathFactory, server: MailServer) -> Iterat
             yield running
 
 
-@pytest.fixture(autouse=True)
-def _no_letters(server: MailServer) -> None:
-    server.letters.clear()
-
-
 def add(site: LiveSite, email: str) -> str:
     """A reviewer who can sign in."""
 
@@ -80,11 +75,13 @@ def ask(client: httpx.Client, **request: Any) -> dict[str, Any]:
         time.sleep(0.02)
 
 
-def letter(server: MailServer, address: str) -> EmailMessage:
-    """The letter to that address, once it is there."""
-    while not server.to(address):
+def letter(server: MailServer, address: str, question: dict[str, Any]) -> EmailMessage:
+    """The letter about that question to that address, once it is there."""
+    while True:
+        for each in server.to(address):
+            if question["id"] in part(each, "plain"):  # others may still be on their way
+                return each
         time.sleep(0.02)
-    return server.to(address)[0]
 
 
 def path_of(link: str) -> str:
@@ -127,7 +124,7 @@ def test_a_scanner_that_follows_every_link_decides_nothing(
 ) -> None:
     with site.client() as client, site.client(None) as scanner:
         question = ask(client, role="reviewer")
-        letters = [letter(server, f"{name}@example.org") for name in ("rita", "rex")]
+        letters = [letter(server, f"{name}@example.org", question) for name in ("rita", "rex")]
         found = {
             link
             for each in letters
@@ -154,8 +151,8 @@ def test_confirming_with_a_changed_text_and_clicking_again(
 ) -> None:
     with site.client() as client, site.client(None) as browser:
         question = ask(client, role="reviewer", review="<b>You idiot</b>")
-        of_rita = links(letter(server, "rita@example.org"))
-        of_rex = links(letter(server, "rex@example.org"))
+        of_rita = links(letter(server, "rita@example.org", question))
+        of_rex = links(letter(server, "rex@example.org", question))
         page = browser.get(path_of(of_rita["Send"]))
         assert "&lt;b&gt;You <mark>idiot</mark>&lt;/b&gt;" in page.text
         form = check_page(page).forms[0]
@@ -191,7 +188,7 @@ def test_each_link_that_is_no_good_has_its_own_page(site: LiveSite, server: Mail
     with site.client() as client, site.client(None) as browser:
         question = ask(client, role="reviewer")
         other = ask(client)
-        good = path_of(links(letter(server, "rita@example.org"))["Send"])
+        good = path_of(links(letter(server, "rita@example.org", question))["Send"])
         body, _, signature = good.rpartition(".")
         token = good.rpartition("/")[2]
         cases = (
@@ -233,7 +230,7 @@ def test_a_text_that_is_too_long_is_refused_and_decides_nothing(
 ) -> None:
     with site.client() as client, site.client(None) as browser:
         question = ask(client, role="reviewer")
-        good = path_of(links(letter(server, "rita@example.org"))["Send"])
+        good = path_of(links(letter(server, "rita@example.org", question))["Send"])
         for text, status in (("x" * 1_000_001, 422), ("x" * 12_000_001, 413)):
             answer = browser.post(good, data={"text": text})
             assert answer.status_code == status
@@ -245,8 +242,8 @@ def test_a_text_that_is_too_long_is_refused_and_decides_nothing(
 def test_two_people_by_e_mail(site: LiveSite, server: MailServer) -> None:
     with site.client() as client, site.client(None) as browser:
         question = ask(client, role="reviewer", people=2)
-        of_rita = links(letter(server, "rita@example.org"))
-        of_rex = links(letter(server, "rex@example.org"))
+        of_rita = links(letter(server, "rita@example.org", question))
+        of_rex = links(letter(server, "rex@example.org", question))
         first = browser.post(path_of(of_rita["Send"]), data={"text": "Thanks."})
         assert "One more person must agree" in first.text
         assert browser.post(path_of(of_rita["Reject"])).status_code == 409
@@ -312,12 +309,14 @@ def test_guessing_links_is_slowed_down_and_hurts_nobody_else(
     site: LiveSite, server: MailServer
 ) -> None:
     with site.client() as client, site.client(None) as browser:
-        ask(client, role="reviewer")
-        good = path_of(links(letter(server, "rita@example.org"))["Send"])
-        statuses = [
-            browser.get(f"/decide/approval_{n}/{'x' * 60}.{'y' * 43}").status_code
-            for n in range(60)
-        ]
+        question = ask(client, role="reviewer")
+        good = path_of(links(letter(server, "rita@example.org", question))["Send"])
+        statuses = []
+        for n in range(120):  # twice the limit: the window of time may end on the way
+            wrong = f"/decide/approval_{n}/{'x' * 60}.{'y' * 43}"
+            statuses.append(browser.get(wrong).status_code)
+            if statuses[-1] != 403:
+                break
         assert statuses[0] == 403
         assert statuses[-1] == 429
         assert browser.get(good).status_code == 200  # one with a true link gets in all the same

@@ -126,6 +126,7 @@ async def test_a_judge_is_checked_before_it_judges(
     assert len(stub.received) == len(labelled) + 1
 
 
+@pytest.mark.slow
 async def test_an_operation_can_have_a_suite(settings: Settings, tmp_path: Path) -> None:
     text = 'operation = "channels"\nfield = ""\n[[case]]\nid = "all"\ninputs = {}\nrules = [{kind = "contains", texts = ["hotel"]}]\n'
     run = SuiteRun(written(tmp_path, text), ("offline",))
@@ -152,6 +153,7 @@ async def test_what_can_not_be_run_is_said_before_anything_is_asked(
     assert not stub.received
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", sorted((SOLUTION.folder / "suites").glob("*.toml")), ids=lambda p: p.stem
 )

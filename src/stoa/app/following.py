@@ -18,6 +18,8 @@ async def follow(flows: Flows, caller: Caller, run_id: str, on_progress: OnProgr
             await on_progress(
                 str(note.get("message", "")), int(note.get("done", 0)), int(note.get("total", 0))
             )
+        elif event.kind == "state" and event.data.get("state") == RunState.WAITING:
+            await on_progress("It waits for a person to decide in the inbox.", 0, 0)
     return await flows.wait(caller, run_id)
 
 

@@ -16,6 +16,7 @@ PAGES = (
     "/solutions/example/operations/greet",
     "/runs",
     "/inbox",
+    "/events",
     "/connect",
     "/settings/members",
     "/settings/keys",

@@ -193,6 +193,7 @@ async def test_models_side_by_side(suite: Suite) -> None:
         "rude: passed is 0.60, the bar is 0.70",
         "rude: polite is 0.60, the bar is 1.00",
     ]
+    assert [report.outcome(each) for each in report.graded] == ["passed", "failed"]
     [compared] = report.comparisons
     assert (compared.only_first, compared.only_second, compared.difference) == (2, 0, 0.4)
     assert compared.p == 0.5
@@ -209,6 +210,19 @@ async def test_a_request_that_fails_is_a_failed_case(suite: Suite) -> None:
     report = await evaluate_suite(suite, {"x": Answerer(failing)}, TOOLS)
     assert report.graded[0].figures["passed"] == 0.6
     assert "The model is down." in report.graded[0].grades[1].error
+
+
+async def test_a_judge_that_is_down_takes_no_answer_away(suite: Suite) -> None:
+    async def down(inputs: JudgeInputs) -> JudgeOutput:
+        raise ProviderError("The judge is down.", hint="Wait.")
+
+    rule = RULE.validate_python({"kind": "judge", "rubric": "Greets."})
+    judged = suite.model_copy(update={"rule": (rule,)})
+    tools = Tools(TOOLS.toxicity, TOOLS.sentiment, TOOLS.language, down)
+    grade = (await evaluate_suite(judged, {"x": greeter()}, tools)).graded[0].grades[0]
+    assert grade.answer == "Hello Ada!"
+    assert "The judge is down." in grade.error
+    assert not grade.passed
 
 
 async def test_no_more_at_once_than_allowed(suite: Suite) -> None:

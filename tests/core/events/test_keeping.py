@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from stoa.base.backup import Backup
-from stoa.base.database import EVERY_WORKSPACE, Database
+from stoa.base.database import EVERY_WORKSPACE, Database, now
 from stoa.base.errors import Forbidden
 from stoa.base.identity.audit import AuditLog
 from stoa.base.identity.caller import Caller, Role
@@ -70,6 +70,23 @@ def _waiting(database: Database) -> bool:
 def _last(database: Database) -> int:
     query = sa.select(EventLogRow.last)
     return database.read_now(lambda s: s.scalar(query) or 0, workspace=EVERY_WORKSPACE)
+
+
+async def test_what_nobody_has_taken_up_for_all_that_time_goes_too(
+    events: Events, database: Database, alice: Caller
+) -> None:
+    view, _ = await events.subscriptions.add(alice, url="http://127.0.0.1:1/")
+    await publish(events)
+    database.write_now(lambda s: deliveries.spread(s, {}), workspace=EVERY_WORKSPACE)
+    await events.subscriptions.change(alice, view.id, active=False)
+    make_old(database)
+    assert await events.prune(DAY) == 0
+    database.write_now(
+        lambda s: s.execute(sa.update(DeliveryRow).values(next_at=now() - 2 * DAY)),
+        workspace=EVERY_WORKSPACE,
+    )
+    assert await events.prune(DAY) == 1
+    assert count(database, DeliveryRow) == 0
 
 
 async def test_a_workspace_is_forgotten_and_others_stay(

@@ -105,7 +105,7 @@ def _add_log(events: click.Group, answer: Answer, operator: Operator) -> None:
 
         answer(target, work)
 
-    @events.command("prune", help="Forget events of all workspaces that nobody waits for.")
+    @events.command("prune", help="Forget events of all workspaces that are not on their way.")
     @click.option("--days", type=click.IntRange(1), required=True, help="That are older.")
     @click.pass_obj
     def prune(target: Target, days: int) -> None:

@@ -79,8 +79,7 @@ class _Log:
         self._shown: list[EventView] = []
         with card(flush=True):
             with tag("div", "", "card-title"):
-                tag("h2", "Log")
-                wanted = ui.input("Types, such as stoa.approval.*").props(
+                wanted = ui.input("Only types such as stoa.approval.*").props(
                     "outlined dense clearable"
                 )
                 dress(wanted, test="event-types")

@@ -87,9 +87,8 @@ class _Runner:
                 tasks = [
                     group.create_task(self._case(name, answerer, case)) for case in self.suite.case
                 ]
-        except (
-            ExceptionGroup
-        ) as failures:  # what is kept stays; the first failure says what happened
+        except ExceptionGroup as failures:
+            # What is kept stays; the first failure says what happened.
             raise failures.exceptions[0] from None
         return [task.result() for task in tasks]
 
@@ -102,26 +101,28 @@ class _Runner:
         return grade
 
     async def _graded(self, name: str, answerer: Answerer, case: SuiteCase) -> Grade:
+        asked = told(case.inputs)[:_LONGEST_SHOWN]
         try:
             answered, was_kept = await self._answered(name, answerer, case)
+        except StoaError as error:
+            nothing = self._failed(case, "there is no answer")
+            return Grade(case=case.id, asked=asked, answer="", error=str(error), verdicts=nothing)
+        error_of_judge = ""
+        try:
             verdicts = await self._verdicts(case, answered)
         except StoaError as error:
-            return Grade(
-                case=case.id,
-                answer="",
-                asked=told(case.inputs)[:_LONGEST_SHOWN],
-                error=str(error),
-                verdicts=self._failed(case),
-            )
+            error_of_judge = f"It could not be judged: {error}"
+            verdicts = self._failed(case, "it could not be judged")
         return Grade(
             case=case.id,
+            asked=asked,
             answer=self._text(answered)[:_LONGEST_SHOWN],
-            asked=told(case.inputs)[:_LONGEST_SHOWN],
             verdicts=verdicts,
             seconds=round(answered.seconds, 4),
             tokens=answered.tokens,
             cost_usd=answered.cost_usd,
             kept=was_kept,
+            error=error_of_judge,
         )
 
     async def _answered(
@@ -157,10 +158,9 @@ class _Runner:
             if rule.applies(case.inputs)
         ]
 
-    def _failed(self, case: SuiteCase) -> list[Verdict]:
+    def _failed(self, case: SuiteCase, reason: str) -> list[Verdict]:
         return [
-            Verdict(rule=rule.called, passed=False, reason="there is no answer")
-            for rule in self._rules(case)
+            Verdict(rule=rule.called, passed=False, reason=reason) for rule in self._rules(case)
         ]
 
     def _text(self, answered: Answered) -> str:

@@ -114,6 +114,11 @@ class Report(BaseModel):
             if each.figures.get(name, 0) < least
         ]
 
+    def outcome(self, graded: Graded) -> str:
+        """`passed` where that answerer reaches the whole bar, else `failed`."""
+        reached = all(graded.figures.get(name, 0) >= least for name, least in self.bar.items())
+        return "passed" if reached else "failed"
+
     @property
     def figure_names(self) -> list[str]:
         """The figures that some answerer has, in a fixed order: the house's own, then rules."""
@@ -130,6 +135,7 @@ class Report(BaseModel):
         ]
         lines += [f"- {miss}" for miss in self.misses]
         lines += ["", f"| | {' | '.join(names)} | bar |", "|---" * (len(names) + 2) + "|"]
+        lines.append(f"| outcome | {' | '.join(map(self.outcome, self.graded))} | |")
         for figure in self.figure_names:
             values = [_share(each.figures.get(figure)) for each in self.graded]
             title = figure_title(figure)

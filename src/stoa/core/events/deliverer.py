@@ -76,7 +76,10 @@ class Deliverer:
         for task in list(self._under_way):
             task.cancel()
         if self._outcomes:
-            await self._write(self._record)
+            try:
+                await self._write(self._record)
+            except Exception:  # the edge: what is not written down is sent once more
+                log.exception("how the last attempts went could not be written down")
 
     async def _work(self) -> None:
         while not self._closing:

@@ -237,7 +237,7 @@ class Events:
             self._deliverer.wake()
 
     async def prune(self, older_than: timedelta) -> int:
-        """Forget events of all workspaces that are older and that nobody waits for; how many."""
+        """Forget events of all workspaces that are older and not on their way; how many."""
         return await asyncio.to_thread(self._retention.prune, older_than)
 
     async def forget(self, workspace: str) -> int:

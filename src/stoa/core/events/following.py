@@ -5,6 +5,7 @@ event changed? It sleeps while nobody follows.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,6 +19,7 @@ from stoa.core.events.event import CloudEvent, matches
 from stoa.core.events.tables import EventLogRow, EventRow
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 _PAGE = 200
 _LOOK_ANYWAY = 5.0
 """Seconds after which a reader looks although nobody woke it."""
@@ -77,9 +79,13 @@ class Following:
     async def _poll(self) -> None:
         seen: dict[str, int] = {}
         while watched := list(self._bells):
-            found = await self._read(None, partial(_lasts, workspaces=watched))
-            self.ring({each: last for each, last in found.items() if seen.get(each) != last})
-            seen = found
+            try:
+                found = await self._read(None, partial(_lasts, workspaces=watched))
+            except Exception:  # the edge: a database that is away for a while comes back
+                log.exception("new events could not be looked for")
+            else:
+                self.ring({each: last for each, last in found.items() if seen.get(each) != last})
+                seen = found
             await asyncio.sleep(self._every)
 
     async def _read(self, workspace: str | None, work: Callable[[Session], T]) -> T:

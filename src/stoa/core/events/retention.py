@@ -1,6 +1,6 @@
 """Forgetting events: those that are old, and all of a workspace that is deleted. Blocking."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import sqlalchemy as sa
@@ -26,12 +26,16 @@ class Retention:
         self._database = database
 
     def prune(self, older_than: timedelta) -> int:
-        """Delete events added longer ago that nobody waits for; how many that were."""
-        moment = int((now() - older_than).timestamp() * 1e9)
+        """Delete events added longer ago; how many that were.
+
+        One with a delivery that is still attempted stays; what has been due for all that time, as of
+        a webhook that was paused, goes.
+        """
+        before = now() - older_than
         deleted = 0
         for workspace in self._workspaces():
             while count := self._database.write_now(
-                partial(_remove_old, workspace=workspace, moment=moment),
+                partial(_remove_old, workspace=workspace, before=before),
                 workspace=EVERY_WORKSPACE,
             ):
                 deleted += count
@@ -57,9 +61,12 @@ class Retention:
         )
 
 
-def _remove_old(session: Session, workspace: str, moment: int) -> int:
+def _remove_old(session: Session, workspace: str, before: datetime) -> int:
+    moment = int(before.timestamp() * 1e9)
     waits = sa.exists().where(
-        DeliveryRow.event_id == EventRow.id, DeliveryRow.state == DeliveryState.WAITING
+        DeliveryRow.event_id == EventRow.id,
+        DeliveryRow.state == DeliveryState.WAITING,
+        DeliveryRow.next_at > before,
     )
     query = (
         sa.select(EventRow.id)

@@ -16,7 +16,6 @@ from stoa.base.identity.caller import Caller
 from stoa.base.post import host_of
 from stoa.base.secrets import SecretBox
 from stoa.core.events.access import MANAGE, READ, admit
-from stoa.core.events.deliveries import give_up
 from stoa.core.events.signing import new_secret
 from stoa.core.events.tables import DeliveryRow, DeliveryState, SubscriptionRow
 
@@ -189,7 +188,6 @@ class Subscriptions:
 
         def work(session: Session) -> None:
             row = _found(session, subscription_id)
-            give_up(session, row.id, "The subscription was removed.")
             session.execute(sa.delete(DeliveryRow).where(DeliveryRow.consumer == row.id))
             session.delete(row)
             self._audit.record(session, caller, "webhook.removed", row.id, host=host_of(row.url))

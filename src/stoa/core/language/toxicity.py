@@ -18,20 +18,6 @@ from stoa.core.language.toxicity_text import Token
 NAME = "local-toxicity-1"
 _UNREADABLE = 0.5
 """The score of a text in a language that can't be read, where nothing in it is known: a person decides."""
-_PRIOR = {
-    "threat": 4.0, "wish": 3.5, "slur": 4.0, "dismissal": 2.6, "insult:you": 4.0, "insult:them": 3.6,
-    "insult:open": 3.2, "insult:thing": 2.0, "insult:self": 1.8, "contempt:you": 3.2, "contempt:them": 2.6,
-    "contempt:open": 1.0, "contempt:thing": 0.3, "beastly:you": 3.4, "beastly:them": 2.8, "beastly:open": 0.8,
-    "charge:you": 2.4, "charge:them": 2.2, "charge:open": 1.6, "charge:thing": 0.8, "charge:self": 1.0,
-    "profanity:you": 2.6, "profanity:them": 1.6, "profanity:open": 1.4, "profanity:thing": 0.4, "profanity:self": 0.3,
-    "sexual:you": 2.4, "sexual:them": 2.2, "sexual:open": 1.4, "sexual:thing": 0.6, "sexual:self": 0.8,
-    "hits": 1.5, "kinds": 1.0, "disguised": 0.8, "shouting": 0.9, "exclaiming": 0.2, "mocking emoji": 1.6,
-    "negative about you": 0.8, "negative about them": 0.9, "negative about things": -0.6, "positive": -1.2,
-    "you": 0.2, "them": 0.2,
-}  # fmt: skip
-_OFFSET = -2.6
-
-
 _MOST_SPANS = 100
 """Nobody reads more, and a text may be nothing but abuse."""
 

@@ -20,6 +20,8 @@ Aim = Literal["you", "them", "self", "thing", "open"]
 _BREAK = re.compile(r"[.!?;\n…]")
 _QUOTE = re.compile('["“”«»]')
 _BEFORE, _AFTER = 5, 4
+_HARMLESS = 0.15
+"""How much of a word's weight stays where its harmless meaning is likelier."""
 _ATTRIBUTES = ("contempt", "insult", "beastly", "charge", "profanity")
 """Kinds that may stand before the noun they are about."""
 
@@ -96,7 +98,7 @@ class _Reader:
 
     def __init__(self, words: list[str], clauses: list[int], quoted: list[bool]) -> None:
         self._words, self._clauses, self._quoted = words, clauses, quoted
-        self._said = lexicon().context
+        self._said, self._ambiguous = lexicon().context, lexicon().ambiguous
 
     def read(self, entry: Entry, first: int, last: int, disguised: bool) -> Hit:
         before = self._around(first, -_BEFORE)
@@ -110,6 +112,8 @@ class _Reader:
                 word in self._said.praise for word in (*after, *before[:1])
             ):
                 weight *= 0.4
+        if aim in ("open", "thing") and first == last and self._words[first] in self._ambiguous:
+            weight *= _HARMLESS
         reported = any(word in self._said.report for word in before)
         if reported and any(word in self._said.oneself for word in before):
             weight *= 0.15

@@ -75,6 +75,7 @@ class Lexicon:
     """By first word: kind, language, slots."""
     clash: dict[str, str]
     """Word → the language it counts in, where the other one has a harmless word of that spelling."""
+    ambiguous: frozenset[str]
     innocent: frozenset[str]
     context: Context
     emoji: dict[str, float]
@@ -153,6 +154,7 @@ def lexicon() -> Lexicon:
         endings=_frozen(made.endings),
         phrases=_frozen(made.phrases),
         clash=clash,
+        ambiguous=frozenset(fold(word) for word in content["ambiguous"]["words"].split()),
         innocent=frozenset(fold(word) for word in content["innocent"]["words"].split()),
         context=Context(
             **{

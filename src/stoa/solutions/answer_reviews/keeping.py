@@ -18,7 +18,7 @@ from stoa.base.errors import Bug, Conflict, NotFound
 from stoa.contract import Call
 from stoa.core.events.events import Events
 from stoa.core.flows.questions import Decision
-from stoa.core.language.detect import detect_language
+from stoa.core.language.detect import detect_language, likely_language
 from stoa.solutions.answer_reviews import events
 from stoa.solutions.answer_reviews.channels import settings_of
 from stoa.solutions.answer_reviews.judging import plain_text
@@ -78,7 +78,8 @@ class Desk:
         """
         for picture in request.pictures:
             await self._call.platform.files.get(self._call.caller, picture)
-        language = detect_language(plain_text(request.text))
+        plain = plain_text(request.text)
+        language = detect_language(plain) or likely_language(plain)
         return await self._write(lambda s: self._receive(s, request, language))
 
     def _receive(self, session: Session, request: Submit, language: str) -> Intake:
