@@ -90,7 +90,7 @@ async def stored(asked: Desk) -> Any:
     today = literals._TODAY
 
     async def keep(question: str) -> None:
-        answered = Answered(question, [], f"SELECT '{question}'", "", NEW)
+        answered = Answered(question, [], f"SELECT '{question}'", "", NEW, "", "", "")
         assert await keep_pair(call, known, answered, not_looked(""), today)
 
     async def look(question: str) -> str:
