@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from stoa.solutions.ask_data.semantic.grammar.conditions import Conditions
 from stoa.solutions.ask_data.semantic.mentions import is_flag
-from stoa.solutions.ask_data.semantic.resolving import Head
+from stoa.solutions.ask_data.semantic.resolving import Head, NotRead
 
 
 class Nouns(Conditions):
@@ -31,6 +31,10 @@ class Nouns(Conditions):
                 self.at += 1
                 return Head(inside[0].table, inside[0].column)
             if ahead.table() is not None and not self._compared_at(self.at):
+                if item.tokens[-1].possessive:
+                    raise NotRead(
+                        [item.text], f"whose {ahead.text}: each of them, or all together?"
+                    )
                 self.at += 1
                 self._join_table(table.table)
                 return self.resolve.name(ahead, [table.table, *around], want=want)
