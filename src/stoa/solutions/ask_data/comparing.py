@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import combinations, islice
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import sqlglot
 from sqlglot import exp
@@ -146,8 +146,7 @@ def _spelled(key: exp.Expression, tree: exp.Select) -> exp.Expression:
             return aliases[node.name.lower()].copy()
         return node
 
-    spelled: exp.Expression = key.copy().transform(fill)
-    return spelled
+    return cast("exp.Expression", key.copy().transform(fill))
 
 
 # --- results ---------------------------------------------------------------------------------
