@@ -7,7 +7,7 @@ question names. Two readings that cost the same are ambiguous, and said to be. K
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
-from stoa.core.tables.catalogue import Column, Table
+from stoa.core.tables.catalogue import Column, Kind, Table
 from stoa.solutions.ask_data.semantic.joins import Joins, single_key
 from stoa.solutions.ask_data.semantic.lexicon import SALES, stem, word_set
 from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Measure
@@ -204,15 +204,20 @@ class Resolver:
 
     # --- kinds of columns ----------------------------------------------------------------
 
+    def _is(self, head: Head | ColumnRef, *kinds: Kind) -> bool:
+        if head.column is None or head.column == DISPLAY:
+            return False
+        return self.column(head).kind in kinds
+
     def numeric(self, head: Head | ColumnRef) -> bool:
-        return bool(head.column) and self.column(head).kind in ("integer", "number")
+        return self._is(head, "integer", "number")
 
     def dated(self, head: Head | ColumnRef) -> bool:
-        return bool(head.column) and self.column(head).kind in ("date", "timestamp")
+        return self._is(head, "date", "timestamp")
 
     def yearly(self, head: Head | ColumnRef) -> bool:
         """A column of years as numbers."""
-        if not head.column or self.column(head).kind not in ("integer", "number"):
+        if not self._is(head, "integer", "number"):
             return False
         words = self.naming.column_words(self.table(head.table), self.column(head))
         return "year" in words
