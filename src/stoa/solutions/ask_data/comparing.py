@@ -143,10 +143,10 @@ def _spelled(key: exp.Expression, tree: exp.Select) -> exp.Expression:
 
     def fill(node: exp.Expression) -> exp.Expression:
         if isinstance(node, exp.Column) and not node.table and node.name.lower() in aliases:
-            return aliases[node.name.lower()].copy()
+            return cast("exp.Expression", aliases[node.name.lower()].copy())
         return node
 
-    return cast("exp.Expression", key.copy().transform(fill))
+    return key.copy().transform(fill)
 
 
 # --- results ---------------------------------------------------------------------------------
