@@ -281,6 +281,26 @@ async def test_a_session_that_the_server_ends_is_replaced(
         assert (await opened.run("SELECT 1", **LIMITS)).rows == [(1,)]
 
 
+async def test_parts_of_a_partitioned_table_are_read_through_the_whole(
+    postgres_server: str,
+) -> None:
+    import psycopg  # noqa: PLC0415 - optional part
+
+    with fresh_postgres(postgres_server) as admin:
+        with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute("CREATE TABLE whole (a int, b date) PARTITION BY LIST (a)")
+            connection.execute("CREATE TABLE part PARTITION OF whole FOR VALUES IN (1)")
+            connection.execute("CREATE SCHEMA other")
+            connection.execute("CREATE TYPE mood AS ENUM ('sad', 'glad')")
+            connection.execute("CREATE TABLE other.t (m mood)")
+        async with ReadOnlyDatabase(admin) as opened:
+            catalogue = await opened.reflect(Profiling(values=False))
+    assert [table.key for table in catalogue.tables] == ["other.t", "whole"]
+    assert catalogue.default_schema == "public"
+    assert catalogue.tables[0].columns[0].type == "mood"
+    assert catalogue.tables[0].columns[0].kind == "text"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
 async def test_a_server_that_says_nothing_is_given_up(scheme: str) -> None:

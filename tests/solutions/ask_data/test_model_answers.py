@@ -139,6 +139,23 @@ async def test_a_model_that_hangs_is_given_up_in_the_background(asked: Desk, stu
     assert submitted.message.startswith("No answer within 1 seconds")
 
 
+async def test_a_reused_query_over_the_same_rows_asks_no_model(
+    asked: Desk, stub: Stub, tmp_path: Path
+) -> None:
+    stub.plan(query(COUNT), english("There were 400 trips."))
+    first = await asked.one(TRIPS)
+    again = await asked.one(TRIPS)
+    assert again.reuse.used
+    assert again.english_answer == first.english_answer
+    assert len(stub.received) == 2
+    connection = sqlite3.connect(tmp_path / "bikes.sqlite")
+    connection.executescript("DELETE FROM trip WHERE trip_id = 1")
+    connection.close()
+    stub.plan(english("There were 400 trips."))
+    changed = await asked.one(TRIPS)
+    assert (changed.reuse.used, changed.english_answer) == (True, "Trips: 399.")
+
+
 async def test_near_questions_become_examples(asked: Desk, stub: Stub) -> None:
     stub.plan(query(COUNT), english("400"))
     await asked.one("How many trips are there in Easton?")

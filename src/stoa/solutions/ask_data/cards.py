@@ -43,7 +43,7 @@ def _visible_table(table: Table, policy: Policy) -> Table:
     columns = [column for column in table.columns if column.name not in masked]
     update: dict[str, object] = {}
     if table.key in policy.rows:
-        columns = [_without_values(column) for column in columns]
+        columns = [without_values(column) for column in columns]
         update["rows"] = None
     keys = [key for key in table.foreign_keys if not masked.intersection(key.columns)]
     return table.model_copy(
@@ -51,7 +51,8 @@ def _visible_table(table: Table, policy: Policy) -> Table:
     )
 
 
-def _without_values(column: Column) -> Column:
+def without_values(column: Column) -> Column:
+    """The column's structure, without what was read of its values."""
     nothing = {"distinct": None, "values": None, "minimum": None, "maximum": None, "samples": ()}
     return column.model_copy(update=nothing)
 

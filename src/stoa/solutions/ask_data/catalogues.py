@@ -3,10 +3,8 @@
 import csv
 import io
 import json
-from typing import Any
 
 import sqlalchemy as sa
-from pydantic.main import IncEx
 from sqlalchemy.orm import Session
 
 from stoa.base.database import new_id, now
@@ -14,6 +12,7 @@ from stoa.base.errors import InvalidInput, NotFound
 from stoa.base.identity.caller import Caller
 from stoa.contract import Call
 from stoa.core.tables.catalogue import Catalogue, Table
+from stoa.solutions.ask_data.cards import without_values
 from stoa.solutions.ask_data.connections import find, opened
 from stoa.solutions.ask_data.knowing import know, reflected, words_of
 from stoa.solutions.ask_data.schema import (
@@ -32,14 +31,6 @@ from stoa.solutions.ask_data.tables import CatalogueRow, ConnectionRow, Descript
 _LONGEST_FILE = 4 * 2**20
 _LONGEST_DESCRIPTION = 2000
 _VERSIONS_KEPT = 10
-_SHAPE: IncEx = {
-    "name": True,
-    "schema_name": True,
-    "is_view": True,
-    "comment": True,
-    "foreign_keys": True,
-    "columns": {"__all__": {"name", "type", "kind", "nullable", "primary_key", "comment"}},
-}
 
 
 async def catalogue(call: Call, request: ShowCatalogue) -> CatalogueView:
@@ -192,8 +183,12 @@ def _forget_old(session: Session, connection_id: str) -> None:
         session.delete(row)
 
 
-def _shape(table: Table) -> dict[str, Any]:
-    return table.model_dump(include=_SHAPE)
+def _shape(table: Table) -> Table:
+    """What makes a table another one when it changes: not its rows, values and drafted words."""
+    columns = [
+        without_values(each).model_copy(update={"description": ""}) for each in table.columns
+    ]
+    return table.model_copy(update={"rows": None, "description": "", "columns": tuple(columns)})
 
 
 def write_descriptions(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import combinations, islice
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import sqlglot
 from sqlglot import exp
@@ -143,11 +143,10 @@ def _spelled(key: exp.Expression, tree: exp.Select) -> exp.Expression:
 
     def fill(node: exp.Expression) -> exp.Expression:
         if isinstance(node, exp.Column) and not node.table and node.name.lower() in aliases:
-            return aliases[node.name.lower()].copy()
+            return cast("exp.Expression", aliases[node.name.lower()].copy())
         return node
 
-    spelled: exp.Expression = key.copy().transform(fill)
-    return spelled
+    return key.copy().transform(fill)
 
 
 # --- results ---------------------------------------------------------------------------------

@@ -37,8 +37,8 @@ from stoa.solutions.ask_data.tables import CatalogueRow, ConnectionRow, Descript
 _PURPOSE = "ask_data.connection"
 _FILES = ("sqlite", "duckdb")
 _PORT = 5432
-SAMPLE_FOLDER = "ask_data_sample"
-"""Folder in the data folder that holds the sample's database: the one exception to its privacy."""
+SAMPLE_FOLDER = Path(__file__).resolve().parent / "sample"
+"""Anybody may ask the sample."""
 
 
 async def connect(call: Call, request: Connect) -> ConnectionView:
@@ -170,20 +170,20 @@ def _database(call: Call, url: str) -> ReadOnlyDatabase:
 
 def rules_of(settings: Settings) -> Rules:
     """What nobody may connect: Stoa's own stores."""
-    home = settings.home.resolve()
-    own = [each for each in home.glob("*") if each.name != SAMPLE_FOLDER] if home.is_dir() else []
     servers = set()
     for address in (settings.resolved_database_url(), settings.index_url):
         url = sa.make_url(address) if "://" in address else None
         if url is not None and url.host:
             servers.add((url.host, url.port or _PORT, url.database or ""))
     return Rules(
-        own_files=tuple(own), own_servers=frozenset(servers), private=settings.database_private
+        own_files=(settings.home.resolve(),),
+        own_servers=frozenset(servers),
+        private=settings.database_private,
     )
 
 
 def checked_url(call: Call, url: str) -> str:
-    """The URL, if the caller may connect there.
+    """The URL, if the caller may connect there; a file's with its full path.
 
     Raises:
         InvalidInput: it is no database URL.
@@ -197,11 +197,12 @@ def checked_url(call: Call, url: str) -> str:
             hint="Write it as sqlite:///file, postgresql://user:password@host/name, mysql://… or duckdb:///file.",
         ) from error
     if parsed.get_backend_name() in _FILES:
-        _check_file(call, parsed)
+        path = _checked_file(call, parsed)
+        return parsed.set(database=str(path)).render_as_string(hide_password=False)
     return url
 
 
-def _check_file(call: Call, url: sa.URL) -> None:
+def _checked_file(call: Call, url: sa.URL) -> Path:
     name = url.database or ""
     if not name or name.startswith(":") or name.startswith("file:") or url.query:
         raise InvalidInput(
@@ -212,20 +213,17 @@ def _check_file(call: Call, url: sa.URL) -> None:
     path = Path(name).resolve()
     home = settings.home.resolve()
     if path.is_relative_to(home):
-        if not path.is_relative_to(home / SAMPLE_FOLDER / call.caller.workspace_id):
-            raise Forbidden(
-                "Stoa's own data folder can't be asked.", hint="Copy the file out of it."
-            )
-        return
+        raise Forbidden("Stoa's own data folder can't be asked.", hint="Copy the file out of it.")
     roots = [Path(each.strip()) for each in settings.source_folders.split(",") if each.strip()]
-    local = call.caller.workspace_id == SAMPLE_WORKSPACE
-    if not local and not any(path.is_relative_to(root.resolve()) for root in roots):
+    open_to_all = path.parent == SAMPLE_FOLDER or call.caller.workspace_id == SAMPLE_WORKSPACE
+    if not open_to_all and not any(path.is_relative_to(root.resolve()) for root in roots):
         raise Forbidden(
             "Files of this machine can't be connected from here.",
             hint="The operator names folders for it in STOA_SOURCE_FOLDERS.",
         )
     if not path.is_file():
         raise InvalidInput(f"There is no file '{path.name}'.", hint="Check the path in the URL.")
+    return path
 
 
 def address_of(url: str) -> str:

@@ -34,7 +34,7 @@ from stoa.solutions.ask_data.connections import find, opened
 from stoa.solutions.ask_data.keeping import keep_answer
 from stoa.solutions.ask_data.knowing import Known, know
 from stoa.solutions.ask_data.prompting import EnglishInputs, Example, Failure, SqlDraft, SqlInputs
-from stoa.solutions.ask_data.results import cells
+from stoa.solutions.ask_data.results import cells, digest_of_rows
 from stoa.solutions.ask_data.reuse import Answered, Nearest, find_nearest, keep_pair, not_looked
 from stoa.solutions.ask_data.schema import (
     Answer,
@@ -48,6 +48,7 @@ from stoa.solutions.ask_data.schema import (
     RunSql,
 )
 from stoa.solutions.ask_data.stopwatch import Stopwatch
+from stoa.solutions.ask_data.tables import PairRow
 from stoa.solutions.ask_data.writing import write
 
 SQL = Prompt(Path("prompts/sql.md"), twin=offline.sql)
@@ -94,6 +95,7 @@ class _Draft:
     problem: Problem = ""
     message: str = ""
     missing: list[str] = field(default_factory=list)
+    digest: str = ""
 
 
 class Asking:
@@ -242,9 +244,9 @@ class Asking:
 
     async def _finish(self, draft: _Draft, nearest: Nearest) -> Answer:
         answer = self._without_rows(draft, nearest)
-        if draft.rows is not None and draft.guarded is not None:
-            answer = await self._with_rows(answer, draft, draft.rows, draft.guarded)
-        pair_id = await self._learn(draft, nearest)
+        if draft.rows is not None:
+            answer = await self._with_rows(answer, draft, draft.rows, nearest.pair)
+        pair_id = await self._learn(draft, nearest, answer)
         answer.steps = self._watch.steps
         answer.seconds = self._watch.seconds
         answer.input_tokens = self._watch.input_tokens
@@ -281,12 +283,18 @@ class Asking:
         )
 
     async def _with_rows(
-        self, answer: Answer, draft: _Draft, found: Rows, guarded: Guarded
+        self, answer: Answer, draft: _Draft, found: Rows, pair: PairRow | None
     ) -> Answer:
         columns = [ResultColumn(name=name, kind=kind) for name, kind in found.columns]
         rows = cells(found.rows)
         table = ResultTable(columns=columns, rows=rows, truncated=found.truncated)
-        text, by = await self._english(table, draft.answered_by)
+        draft.digest = await asyncio.to_thread(
+            digest_of_rows, [column.name for column in columns], rows
+        )
+        if pair is not None and pair.rows_digest == draft.digest:
+            text, by = pair.english, pair.english_by  # the same rows: it still holds
+        else:
+            text, by = await self._english(table, draft.answered_by)
         update = {
             "sql_answer": table,
             "english_answer": text,
@@ -324,7 +332,7 @@ class Asking:
         evidence = evidence_of(self._question, names, table.rows, len(table.rows))
         return unfounded(text, evidence)
 
-    async def _learn(self, draft: _Draft, nearest: Nearest) -> str:
+    async def _learn(self, draft: _Draft, nearest: Nearest, answer: Answer) -> str:
         """Keep the pair for the next one who asks; the id of the pair that was made or used."""
         if nearest.pair is not None:
             return nearest.pair.id
@@ -336,6 +344,9 @@ class Asking:
             draft.sql,
             draft.reasoning,
             draft.answered_by,
+            answer.english_answer,
+            answer.english_by,
+            draft.digest,
         )
         return await keep_pair(self._call, self._known, answered, nearest, self._today)
 

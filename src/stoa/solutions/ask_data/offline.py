@@ -20,7 +20,7 @@ from stoa.solutions.ask_data.schema import Problem
 from stoa.solutions.ask_data.writing import write
 
 if TYPE_CHECKING:
-    from stoa.solutions.ask_data.semantic.parse import NotUnderstood, Understood
+    from stoa.solutions.ask_data.semantic.parse import NotUnderstood
 
 _COLUMNS_NAMED = 6
 
@@ -28,20 +28,20 @@ _COLUMNS_NAMED = 6
 def sql(inputs: SqlInputs) -> SqlDraft:
     """The question as the parser reads it, after the questions before it."""
     understood = _understand(inputs)
-    if hasattr(understood, "sql"):
-        return SqlDraft(sql=understood.sql, reasoning=understood.reasoning)
+    if isinstance(understood, SqlDraft):
+        return understood
     return SqlDraft(reasoning=understood.reason, missing=list(understood.words))
 
 
 def why_not(inputs: SqlInputs) -> Problem:
     """Of a question that was not understood: which kind of problem it is."""
     understood = _understand(inputs)
-    if hasattr(understood, "sql") or understood.kind == "words":
+    if isinstance(understood, SqlDraft) or understood.kind == "words":
         return "not_understood"
     return understood.kind
 
 
-def _understand(inputs: SqlInputs) -> "Understood | NotUnderstood":
+def _understand(inputs: SqlInputs) -> "SqlDraft | NotUnderstood":
     """What the parser makes of the question. A follow-up changes what was meant before it."""
     # The parser writes SQL with a library that the bare package does not bring.
     from stoa.solutions.ask_data.semantic import parse as parser  # noqa: PLC0415
@@ -54,7 +54,10 @@ def _understand(inputs: SqlInputs) -> "Understood | NotUnderstood":
         before = parser.parse(turn.question, inputs.catalogue, previous=meaning, today=today)
         if isinstance(before, parser.Understood):
             meaning = before.meaning
-    return parser.parse(inputs.question, inputs.catalogue, previous=meaning, today=today)
+    found = parser.parse(inputs.question, inputs.catalogue, previous=meaning, today=today)
+    if isinstance(found, parser.Understood):
+        return SqlDraft(sql=found.sql, reasoning=found.reasoning)
+    return found
 
 
 def english(inputs: EnglishInputs) -> English:

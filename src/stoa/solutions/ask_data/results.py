@@ -3,6 +3,8 @@
 Knows no database driver's types but what Python has: what comes out is None, bool, int, float or str.
 """
 
+import hashlib
+import json
 import math
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
@@ -44,6 +46,12 @@ def cell(value: Any) -> Cell:
 def cells(rows: Sequence[Sequence[Any]]) -> list[list[Cell]]:
     """All values of all rows as JSON holds them."""
     return [[cell(value) for value in row] for row in rows]
+
+
+def digest_of_rows(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+    """Names this content: equal only for the same values in the same places."""
+    content = json.dumps([columns, rows], ensure_ascii=False)
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def told(value: Cell) -> str:

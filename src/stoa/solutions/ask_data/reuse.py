@@ -134,6 +134,9 @@ class Answered:
     sql: str
     reasoning: str
     answered_by: str
+    english: str
+    english_by: str
+    rows_digest: str
 
 
 async def keep_pair(
@@ -158,6 +161,9 @@ async def keep_pair(
         sql=answered.sql,
         reasoning=answered.reasoning,
         answered_by=answered.answered_by,
+        english=answered.english,
+        english_by=answered.english_by,
+        rows_digest=answered.rows_digest,
         space=models.embedder.name,
         vector=np.asarray(vector, dtype=np.float32).tobytes(),
         state=NEW,
@@ -177,7 +183,8 @@ async def keep_pair(
             there.state = NEW
             there.sql, there.reasoning, there.at = row.sql, row.reasoning, row.at
             there.fingerprint, there.vector, there.space = row.fingerprint, row.vector, row.space
-            there.answered_by = row.answered_by
+            there.answered_by, there.english_by = row.answered_by, row.english_by
+            there.english, there.rows_digest = row.english, row.rows_digest
         return there.id
 
     try:

@@ -111,6 +111,10 @@ class PairRow(WorkspaceRow, Row):
     sql: Mapped[str] = mapped_column(sa.Text)
     reasoning: Mapped[str] = mapped_column(sa.Text)
     answered_by: Mapped[str] = mapped_column(sa.String(200))
+    english: Mapped[str] = mapped_column(sa.Text)
+    english_by: Mapped[str] = mapped_column(sa.String(200))
+    rows_digest: Mapped[str] = mapped_column(sa.String(64))
+    """Of the rows that `english` was written from: for other rows it is written anew."""
     space: Mapped[str] = mapped_column(sa.String(200))
     vector: Mapped[bytes] = mapped_column(sa.LargeBinary)
     state: Mapped[str] = mapped_column(sa.String(10))

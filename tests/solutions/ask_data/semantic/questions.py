@@ -48,6 +48,10 @@ Top 2 doctors by number of appointments | SELECT full_name, COUNT(*) FROM appoin
 Average fee of completed appointments per specialty | SELECT specialty, AVG(fee) FROM appointments JOIN doctors USING (doctor_id) WHERE status = 'completed' GROUP BY 1
 What is the total fee of appointments with Ada Brand? | SELECT SUM(fee) FROM appointments JOIN doctors USING (doctor_id) WHERE full_name = 'Ada Brand'
 How many appointments does Gil Hart have? | SELECT COUNT(*) FROM appointments JOIN patients USING (patient_id) WHERE first_name = 'Gil' AND last_name = 'Hart'
+Number of doctors and patients |
+Patients whose appointments were all cancelled |
+Departments with an average salary above 8000 |
+Doctors with no completed appointments | SELECT full_name FROM doctors WHERE doctor_id NOT IN (SELECT doctor_id FROM appointments WHERE status = 'completed')
 Medicines that cost more than 5 | SELECT medicine_name FROM medicines WHERE unit_price > 5
 """
 
@@ -91,6 +95,11 @@ Which countries do our clients come from? | SELECT DISTINCT Country FROM Client
 How many countries are our clients from? | SELECT COUNT(DISTINCT Country) FROM Client
 Clients whose name starts with 'S' | SELECT Name FROM Client WHERE Name LIKE 'S%'
 Clients sorted by signup date | SELECT Name FROM Client ORDER BY SignupDate
+Products that Nora Olsen bought | SELECT Name FROM Product WHERE ProductId IN (SELECT ProductId FROM OrderItem JOIN PurchaseOrder USING (OrderId) JOIN Client USING (ClientId) WHERE Client.Name = 'Nora Olsen')
+How many orders were placed by inactive clients? | SELECT COUNT(*) FROM PurchaseOrder JOIN Client USING (ClientId) WHERE NOT IsActive
+Number of customers who bought garden products | SELECT COUNT(*) FROM Client WHERE ClientId IN (SELECT ClientId FROM PurchaseOrder JOIN OrderItem USING (OrderId) JOIN Product USING (ProductId) JOIN Category USING (CategoryId) WHERE Category.Name = 'Garden')
+Orders shipped in 2023 | SELECT * FROM PurchaseOrder WHERE ShippedDate LIKE '2023%'
+How many products has each client bought? |
 Products that are out of stock |
 Who only bought the Pan? |
 Clients who bought all products |
@@ -139,6 +148,10 @@ Authors born before 1980 | SELECT name FROM author WHERE birth_year < 1980
 Percentage of books in English | SELECT 100.0 * SUM(language = 'English') / COUNT(*) FROM book
 Which town has the most members? | SELECT town FROM member GROUP BY 1 ORDER BY COUNT(*) DESC LIMIT 1
 Books ordered by year descending | SELECT title FROM book ORDER BY year DESC
+Which author's books are borrowed the most? |
+Authors who have not published since 2010 |
+Books by German authors |
+Members from Bath who borrowed Fiction books | SELECT name FROM member WHERE town = 'Bath' AND id IN (SELECT member_id FROM loan JOIN book ON book.id = loan.book_id JOIN book_genre bg ON bg.book_id = book.id JOIN genre g ON g.id = genre_id WHERE g.name = 'Fiction')
 Who wrote Nebel? | SELECT name FROM author WHERE id IN (SELECT author_id FROM book WHERE title = 'Nebel')
 Most popular genre among books | SELECT g.name FROM book_genre JOIN genre g ON g.id = genre_id GROUP BY 1 ORDER BY COUNT(*) DESC LIMIT 1
 How many dragons are in the books? |
@@ -160,6 +173,7 @@ What is the longest trip distance? | SELECT MAX(flt_trip_distance) FROM flt_trip
 How many trips were aborted? | SELECT COUNT(*) FROM flt_trip WHERE flt_trip_status = 'aborted'
 Total fuel cost per month | SELECT strftime('%Y-%m', flt_trip_date), SUM(flt_trip_fuel_cost) FROM flt_trip GROUP BY 1
 Which vehicle type has the highest average capacity? | SELECT flt_veh_type FROM flt_veh GROUP BY 1 ORDER BY AVG(flt_veh_capacity) DESC LIMIT 1
+Distance and fuel cost of done trips | SELECT flt_trip_distance, flt_trip_fuel_cost FROM flt_trip WHERE flt_trip_status = 'done'
 Vehicles built after 2016 |
 """
 
@@ -199,8 +213,70 @@ What courses are taught by Ana Bell? | SELECT title FROM courses JOIN lecturers 
 In which building is the Law faculty? | SELECT building FROM faculties WHERE name = 'Law'
 Who has the best grade in Algebra? | SELECT student_name FROM course_registrations JOIN courses ON courses.id = course_id JOIN students ON students.id = student_id WHERE title = 'Algebra' ORDER BY grade DESC LIMIT 1
 Students from Kenya or Japan with a gpa below 3.5 | SELECT student_name FROM students WHERE home_country IN ('Kenya', 'Japan') AND gpa < 3.5
+Courses of the faculty with the highest budget |
+Students who got more than 90 in any course |
 Which students failed? |
 How many students per lecturer are unhappy? |
+"""
+
+# over the Chinook sample database, which lies beside the repository where it is developed
+CHINOOK: Final = """
+How many tracks are there? | SELECT COUNT(*) FROM Track
+How many customers live in Germany? | SELECT COUNT(*) FROM Customer WHERE Country='Germany'
+Which country has the most customers? | SELECT Country FROM Customer GROUP BY 1 ORDER BY COUNT(*) DESC LIMIT 1
+What are the names of all artists with more than 10 albums? | SELECT Name FROM Artist WHERE ArtistId IN (SELECT ArtistId FROM Album GROUP BY 1 HAVING COUNT(*)>10)
+How many tracks are longer than 300000 milliseconds? | SELECT COUNT(*) FROM Track WHERE Milliseconds>300000
+What is the total of all invoices? | SELECT SUM(Total) FROM Invoice
+What is the average invoice total? | SELECT AVG(Total) FROM Invoice
+Average invoice total per country | SELECT BillingCountry, AVG(Total) FROM Invoice GROUP BY 1
+How many invoices were issued in 2023? | SELECT COUNT(*) FROM Invoice WHERE InvoiceDate LIKE '2023%'
+Total sales in 2023 by country, highest first | SELECT BillingCountry, SUM(Total) FROM Invoice WHERE InvoiceDate LIKE '2023%' GROUP BY 1
+Number of invoices per month in 2022 | SELECT strftime('%Y-%m',InvoiceDate), COUNT(*) FROM Invoice WHERE InvoiceDate LIKE '2022%' GROUP BY 1
+Which employee supports the most customers? | SELECT e.FirstName, e.LastName FROM Customer c JOIN Employee e ON e.EmployeeId=c.SupportRepId GROUP BY e.EmployeeId ORDER BY COUNT(*) DESC LIMIT 1
+Which media types are there? | SELECT Name FROM MediaType
+How many tracks per media type? | SELECT m.Name, COUNT(*) FROM Track JOIN MediaType m USING (MediaTypeId) GROUP BY 1
+List the albums of Iron Maiden | SELECT Title FROM Album JOIN Artist USING (ArtistId) WHERE Name='Iron Maiden'
+List the albums by artist "Deep Purple" | SELECT Title FROM Album JOIN Artist USING (ArtistId) WHERE Name='Deep Purple'
+How many albums does the artist Queen have? | SELECT COUNT(*) FROM Album JOIN Artist USING (ArtistId) WHERE Name='Queen'
+Which playlist has the most tracks? | SELECT p.Name FROM PlaylistTrack JOIN Playlist p USING (PlaylistId) GROUP BY PlaylistId ORDER BY COUNT(*) DESC LIMIT 1
+Customers who have never bought Jazz tracks | SELECT FirstName, LastName FROM Customer WHERE CustomerId NOT IN (SELECT CustomerId FROM Invoice JOIN InvoiceLine USING (InvoiceId) JOIN Track USING (TrackId) JOIN Genre USING (GenreId) WHERE Genre.Name='Jazz')
+Customers from Brazil with their email addresses | SELECT FirstName, LastName, Email FROM Customer WHERE Country='Brazil'
+Top 3 genres by number of tracks | SELECT g.Name, COUNT(*) FROM Track JOIN Genre g USING (GenreId) GROUP BY 1 ORDER BY 2 DESC LIMIT 3
+Top 10 tracks by revenue | SELECT t.Name, SUM(l.UnitPrice*l.Quantity) FROM InvoiceLine l JOIN Track t USING (TrackId) GROUP BY TrackId ORDER BY 2 DESC LIMIT 10
+What is the longest track in the Rock genre? | SELECT Track.Name FROM Track JOIN Genre USING (GenreId) WHERE Genre.Name='Rock' ORDER BY Milliseconds DESC LIMIT 1
+How many distinct composers are there? | SELECT COUNT(DISTINCT Composer) FROM Track
+Tracks without a composer | SELECT Name FROM Track WHERE Composer IS NULL
+Invoices over 20 | SELECT * FROM Invoice WHERE Total>20
+Invoices with a total between 10 and 15 | SELECT * FROM Invoice WHERE Total BETWEEN 10 AND 15
+Employees born before 1965 | SELECT FirstName, LastName FROM Employee WHERE BirthDate<'1965-01-01'
+Who is the most recently hired employee? | SELECT FirstName, LastName FROM Employee ORDER BY HireDate DESC LIMIT 1
+Employees with the title Sales Support Agent | SELECT FirstName, LastName FROM Employee WHERE Title='Sales Support Agent'
+Genres with fewer than 20 tracks | SELECT Name FROM Genre WHERE GenreId NOT IN (SELECT GenreId FROM Track GROUP BY 1 HAVING COUNT(*)>=20)
+Which cities have more than one customer? | SELECT City FROM Customer GROUP BY 1 HAVING COUNT(*)>1
+How many customers are not from the USA? | SELECT COUNT(*) FROM Customer WHERE Country<>'USA'
+What share of customers is from the USA? | SELECT 100.0*SUM(Country='USA')/COUNT(*) FROM Customer
+List all albums sorted by title | SELECT Title FROM Album ORDER BY Title
+Average unit price of tracks per genre | SELECT g.Name, AVG(UnitPrice) FROM Track JOIN Genre g USING (GenreId) GROUP BY 1
+Total quantity sold per genre | SELECT g.Name, SUM(Quantity) FROM InvoiceLine JOIN Track USING (TrackId) JOIN Genre g USING (GenreId) GROUP BY 1
+Which artist generated the most revenue? | SELECT a.Name FROM InvoiceLine l JOIN Track USING (TrackId) JOIN Album USING (AlbumId) JOIN Artist a USING (ArtistId) GROUP BY a.ArtistId ORDER BY SUM(l.UnitPrice*l.Quantity) DESC LIMIT 1
+Which sales support agent made the most sales? |
+How many tracks does the album Machine Head have? | SELECT COUNT(*) FROM Track JOIN Album USING (AlbumId) WHERE Title='Machine Head'
+Number of customers per country with more than 5 customers | SELECT Country, COUNT(*) FROM Customer GROUP BY 1 HAVING COUNT(*)>5
+Show customers and their invoices |
+First invoice | SELECT * FROM Invoice ORDER BY InvoiceDate LIMIT 1
+Which customers spent more than 45? | SELECT FirstName, LastName FROM Customer WHERE CustomerId IN (SELECT CustomerId FROM Invoice GROUP BY 1 HAVING SUM(Total)>45)
+How much did Helena Holý spend? | SELECT SUM(Total) FROM Invoice JOIN Customer USING (CustomerId) WHERE LastName='Holý'
+How many tracks cost 1.99? | SELECT COUNT(*) FROM Track WHERE UnitPrice=1.99
+Customers in Paris or London | SELECT FirstName, LastName FROM Customer WHERE City IN ('Paris','London')
+What is the email of customer Luis Rojas? | SELECT Email FROM Customer WHERE FirstName='Luis' AND LastName='Rojas'
+Customers whose last name starts with S | SELECT FirstName, LastName FROM Customer WHERE LastName LIKE 'S%'
+Who only bought Rock tracks? |
+Customers who bought both Rock and Jazz |
+average number of tracks per album |
+second longest track |
+Tracks that are longer than average |
+Delete all customers |
+Please remove the customer Luis Rojas |
 """
 
 

@@ -22,7 +22,7 @@ def inspect_structure(connection: sa.Connection, dialect: Dialect) -> Catalogue:
     default = inspector.default_schema_name or ""
     tables: list[Table] = []
     for schema in _schemas(inspector, dialect, default):
-        tables += _tables_of(inspector, schema, dialect)
+        tables += _tables_of(connection, inspector, schema, dialect)
     return Catalogue(
         dialect=dialect,
         default_schema=default,
@@ -38,7 +38,9 @@ def _schemas(inspector: Inspector, dialect: Dialect, default: str) -> list[str |
     return [None, *(name for name in names if name not in _SYSTEM and name != default)]
 
 
-def _tables_of(inspector: Inspector, schema: str | None, dialect: Dialect) -> Iterable[Table]:
+def _tables_of(
+    connection: sa.Connection, inspector: Inspector, schema: str | None, dialect: Dialect
+) -> Iterable[Table]:
     kinds = ObjectKind.ANY
     columns: Facts = inspector.get_multi_columns(schema=schema, kind=kinds)
     primary: Facts = inspector.get_multi_pk_constraint(schema=schema)
@@ -48,7 +50,10 @@ def _tables_of(inspector: Inspector, schema: str | None, dialect: Dialect) -> It
         {} if dialect == "sqlite" else inspector.get_multi_table_comment(schema=schema, kind=kinds)
     )
     views = {*inspector.get_view_names(schema), *_materialized(inspector, schema, dialect)}
+    parts = _partitions(connection, schema) if dialect == "postgresql" else set()
     for key, found in columns.items():
+        if key[1] in parts:
+            continue
         keys = set((primary.get(key) or {}).get("constrained_columns") or ())
         yield Table(
             name=key[1],
@@ -61,16 +66,29 @@ def _tables_of(inspector: Inspector, schema: str | None, dialect: Dialect) -> It
         )
 
 
+def _partitions(connection: sa.Connection, schema: str | None) -> set[str]:
+    """Parts of a partitioned table: read through the whole, or a policy on it could be passed by."""
+    found = connection.execute(
+        sa.text(
+            "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE c.relispartition AND n.nspname = coalesce(:schema, current_schema())"
+        ),
+        {"schema": schema},
+    )
+    return set(found.scalars())
+
+
 def _materialized(inspector: Inspector, schema: str | None, dialect: Dialect) -> list[str]:
     return inspector.get_materialized_view_names(schema) if dialect == "postgresql" else []
 
 
 def _column(found: Mapping[str, Any], primary: bool, dialect: Dialect) -> Column:
     name = _type_name(found["type"])
+    is_enum = isinstance(found["type"], sa.Enum)
     return Column(
         name=found["name"],
         type=name,
-        kind=kind_of(name, dialect),
+        kind="text" if is_enum else kind_of(name, dialect),
         nullable=bool(found.get("nullable", True)) and not primary,
         primary_key=primary,
         comment=found.get("comment") or "",

@@ -80,6 +80,8 @@ class _Query:
         for order in meaning.order:
             found += [each.table for each in (order.measure, order.key, order.column) if each]
         found += [each.measure.table for each in meaning.having]
+        if meaning.share is not None:
+            found += _tables([*meaning.share.part, *meaning.share.other])
         return list(dict.fromkeys([*found, meaning.base]))
 
     def _measures(self) -> list[Measure]:
@@ -177,6 +179,8 @@ class _Query:
         meaning = self.meaning
         query = self.joined
         if meaning.share:
+            if self._below(meaning.base) or self.root != meaning.base:
+                raise CannotBuild("a share of rows that a join would repeat")
             return self._filtered(query.select(self._share(), copy=False))
         keys = [each for key in meaning.keys for each in self._key(key)]
         outputs = [exp.alias_(each, name) for each, name in self._outputs(keys)]

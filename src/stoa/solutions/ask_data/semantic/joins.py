@@ -16,6 +16,9 @@ from stoa.solutions.ask_data.semantic.splitting import name_words
 
 _KEY_WORDS: Final = frozenset({"id", "key", "code", "no", "number", "nr", "uuid"})
 _UP, _DOWN, _GUESSED = 1.0, 1.2, 0.15
+_SHARED_PARENT = 1.0
+"""Rows that only share a parent have little to do with each other."""
+_AS_GOOD = 1.3
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,10 @@ class Joins:
 
     def is_up(self, start: str, end: str) -> bool:
         """Whether each row of `start` has at most one row of `end`."""
-        way = [] if start == end else self.way(start, end)
+        try:
+            way = [] if start == end else self.way(start, end)
+        except Ambiguous:  # said where the two are joined, if they ever are
+            return False
         return way is not None and all(step.up for step in way)
 
     def nearest(self, tables: Iterable[str], end: str) -> float:
@@ -113,6 +119,8 @@ class Joins:
                 continue
             for step in self._steps.get(table, ()):
                 total = cost + step.cost
+                if way and way[-1].up and not step.up:
+                    total += _SHARED_PARENT
                 if total <= best.get(step.to_table, 99.0) + 1e-9 and all(
                     step.to_table != each.table for each in way
                 ):
@@ -121,7 +129,30 @@ class Joins:
                     heapq.heappush(queue, (total, count, step.to_table, [*way, step]))
         if not found:
             return None
-        return found[0] if len(found) == 1 else Ambiguous(start, end)
+        if len(found) > 1 or self._another(start, end, found[0], limit):
+            return Ambiguous(start, end)
+        return found[0]
+
+    def _another(self, start: str, end: str, way: list[Step], cost: float) -> bool:
+        """Whether a way over other tables is about as short, where rows meet many to many."""
+        if len(way) < 2 or all(step.up for step in way):
+            return False
+        avoided = {step.to_table for step in way[:-1]}
+        queue: list[tuple[float, int, str, bool]] = [(0.0, 0, start, False)]
+        seen: dict[str, float] = {}
+        count = 0
+        while queue:
+            here, _, table, up = heapq.heappop(queue)
+            if table == end:
+                return True
+            for step in self._steps.get(table, ()):
+                total = here + step.cost + (_SHARED_PARENT if up and not step.up else 0.0)
+                within = total <= cost + _AS_GOOD and total < seen.get(step.to_table, 99.0)
+                if step.to_table not in avoided and within:
+                    seen[step.to_table] = total
+                    count += 1
+                    heapq.heappush(queue, (total, count, step.to_table, step.up))
+        return False
 
     # --- guessing keys -----------------------------------------------------------------------
 

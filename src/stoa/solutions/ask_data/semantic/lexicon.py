@@ -76,8 +76,7 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
     "order": ("order by", "ordered by", "sort by", "sorted by", "order the results by", "sort the results by",
               "ranked by", "rank by", "in order of", "arranged by", "sort", "sorted", "ordered", "rank",
               "ranked", "arrange", "order them by", "sort them by", "order it by", "sort it by",
-              "order results by", "sort results by", "order the list by", "starting from", "starting with",
-              "sequenced by", "listed by"),
+              "order results by", "sort results by", "order the list by",  "sequenced by", "listed by"),
     "desc": ("descending", "desc", "in descending order", "descending order", "from highest to lowest",
              "highest first", "from most to least", "largest first", "decreasing", "in decreasing order",
              "from high to low", "from largest to smallest", "newest first", "highest to lowest", "in reverse order",
@@ -94,7 +93,7 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
                 "what share of", "proportion of", "what proportion of", "fraction of", "what fraction of",
                 "percentage", "percent", "portion of"),
     "ratio": ("ratio of", "ratio between", "ratio"),
-    "starts": ("starting with letter", "starts with", "start with", "beginning with", "begins with", "begin with", "starting with the letter",
+    "starts": ("starting with", "starting with letter", "starts with", "start with", "beginning with", "begins with", "begin with", "starting with the letter",
                "starts with the letter", "start with the letter", "that start with", "begins with the letter",
                "begin with the letter", "beginning with the letter"),
     "ends": ("ends with", "end with", "ending with", "ending in", "ends in", "end in",
@@ -190,7 +189,7 @@ write wrote written writes produced produce released received receive receives a
 attends visit visited visits went go goes let's lets let together along together's entered noted
 lists listed registered seen themselves itself were't inclusive combination combinations pair pairs
 issued generated handled processed conducted presented hosted authored featured covered operated
-carried he/she him/her teach teaches taught teaching worth enrolled
+carried he/she him/her teach teaches taught teaching worth enrolled published got taking
 """
 FILLERS: Final = frozenset(_FILLERS.split())
 
@@ -412,7 +411,7 @@ PLACES: Final = word_set(
 """Columns that say where something is."""
 
 QUANTITIES: Final = word_set(
-    """quantity qty unit piece page seat goal point population share item view like vote ticket copy
+    """quantity qty unit piece page credit seat goal point population share item view like vote ticket copy
     passenger guest night hour minute day visitor download click bed stock count employee player"""
 )
 """Words in the name of a number that says how many there are of something."""

@@ -51,6 +51,13 @@ _NEGATING: Final = ("in", "un", "non", "dis")
 _MONEY: Final = word_set(
     """revenue sales turnover income earnings proceeds takings spending spend spent"""
 )
+_FUNCTION_WORDS: Final = word_set(
+    """a an the this that these those there their its his her it they them he she we our us me my i you your
+    please can could would do does did of to for as list show give display find get tell return name what
+    which who whom whose where when how is are was were be been has have had with in on at from by into and
+    or all any also then so out up not no data table value values one"""
+)
+"""Words that are never a value, even where a column holds them."""
 _LONGEST = 6
 _COUNTING_FIRST: Final = word_set(
     """number count total sum average mean maximum minimum max min most top list percentage share ratio"""
@@ -171,7 +178,11 @@ def _whole(tokens: list[Token], naming: Naming) -> Item:
     if single is not None:
         item.unit = _UNITS.get(key[0])
         item.money = key[0] in _MONEY
-    common = item.filler or bool(item.ops)
+    common = (
+        key[0] in _FUNCTION_WORDS
+        or bool(item.ops)
+        or (single is not None and single.kind == "sign")
+    )
     if not common or (single is not None and single.capital) or len(tokens) > 1:
         item.values = naming.values(tokens)
     if not (len(tokens) > 1 and (key[0] in _COUNTING_FIRST and "of" in key)) and (

@@ -29,7 +29,7 @@ from stoa.solutions.ask_data.semantic.tokens import Token, tokenise
 
 _PREFIXES: Final = word_set("tbl dim fact vw stg tb mst lkp")
 _ENDINGS: Final = word_set(
-    """name year code date datetime timestamp at on time str text dt ts number title value label"""
+    """name quantity year code date datetime timestamp at on time str text dt ts number title value label"""
 )
 _FLAGS: Final = word_set("is has was are can")
 _NO_HEADS: Final = _ENDINGS | word_set("id key type status no first last count by line")
@@ -90,6 +90,13 @@ class Naming:
             for (table, column), score in self._names.get("".join(words), {}).items():
                 place = (table, column)
                 found[place] = max(found.get(place, 0), score - loss)
+        if len(tokens) == 1 and tokens[0].lower in VERBS:  # `published` is no publisher
+            does = {tokens[0].stem + ending for ending in ("er", "or", "r")}
+            found = {
+                place: score
+                for place, score in found.items()
+                if not does & set(name_words(place[1]) if place[1] else self.words[place[0]])
+            }
         if not found and len(tokens) <= 2:
             found = self._abbreviated(tokens)
         names = [Name(table, column, score) for (table, column), score in found.items()]
@@ -161,7 +168,8 @@ class Naming:
     def says(self, name: Name, token: Token) -> bool:
         """Whether the very word, and not only its stem, stands in the name."""
         words = name_words(name.column) if name.column else self.words[name.table]
-        return token.singular in words
+        said = {token.singular, *(singular(each) for each in VERBS.get(token.lower, ()))}
+        return bool(said & set(words))
 
     # --- building ------------------------------------------------------------------------
 
@@ -171,7 +179,10 @@ class Naming:
         place = (table.key, None)
         self._put(words, place, 1.0)
         if len(words) > 1:
-            self._put(words[-1:], place, 0.7)
+            alone = (
+                sum(name_words(each.name)[-1] == words[-1] for each in self.catalogue.tables) == 1
+            )
+            self._put(words[-1:], place, 0.86 if alone else 0.7)
         for text in (table.comment, table.description):
             said = tuple(singular(word) for word in text.lower().rstrip(".").split())
             if 0 < len(said) <= 2:
@@ -300,7 +311,7 @@ def _shorter(words: tuple[str, ...], column: Column) -> Iterator[tuple[tuple[str
     if len(words) > 1 and words[-1] in _ENDINGS:
         lesser = words[:-1]
         if not (len(lesser) == 1 and (lesser[0] in _OPERATING or lesser[0] in FILLERS)):
-            yield lesser, 0.9
+            yield lesser, 0.75 if column.kind in ("date", "timestamp") else 0.9
     if len(words) > 1 and words[-1] not in _NO_HEADS:
         yield words[-1:], 0.7
     if len(words) > 1 and words[-1] in ("date", "name", "type", "status"):

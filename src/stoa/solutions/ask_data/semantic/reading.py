@@ -7,7 +7,8 @@ word that was passed over might have changed the answer. Knows no SQL.
 
 from stoa.solutions.ask_data.semantic.grammar.measures import AGGREGATES
 from stoa.solutions.ask_data.semantic.grammar.shares import Shares
-from stoa.solutions.ask_data.semantic.meaning import Related
+from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Related
+from stoa.solutions.ask_data.semantic.mentions import Item
 from stoa.solutions.ask_data.semantic.resolving import Head, NotRead
 
 SPENDING = frozenset({"spent", "spend", "spends"})
@@ -87,15 +88,18 @@ class Reader(Shares):
             ops & {"gt", "lt", "from", "between", "ge", "le", "in"} and self._bounded()
         ):
             self._bound(item)
-        elif ops & {"starts", "ends", "like"} and self.last_group and not item.names:
-            ref = self.last_group[-1].column
+        elif ops & {"starts", "ends", "like"} and not item.names and (ref := self._spelled()):
             self._pattern(Head(ref.table, ref.column))
         elif item.number is not None:
             self._number()
         elif ops & {"or", "and"}:
             self.at += 1
             self.joined_by_or = "or" in ops
-        elif item.values and (not self._named(item) or item.tokens[0].capital):
+        elif (
+            item.values
+            and (not self._named(item) or item.tokens[0].capital)
+            and not self._dates(item)
+        ):
             self._value()
         elif item.money and not item.names:
             self._spending() if item.text.lower() in SPENDING else self._output(self._money("sum"))
@@ -123,6 +127,18 @@ class Reader(Shares):
             self.who = self.who or ("who" in ops and not self.outputs)
             if ops & {"in", "from", "who", "which"} and self.outputs:
                 self.filtering = True
+
+    def _dates(self, item: Item) -> bool:
+        """`shipped in 2022`, where `shipped` is a status, and the name of a date as well."""
+        ahead = self.items[self.at + 1 : self.at + 4]
+        return self._dated_name(item) and any(each.period for each in ahead)
+
+    def _spelled(self) -> ColumnRef | None:
+        """The text that `starting with P` speaks of: the one before, or the name of the base."""
+        if self.last_group:
+            return self.last_group[-1].column
+        shown = self.naming.display(self.resolve.table(self.base)) if self.base else ()
+        return ColumnRef(table=self.base or "", column=shown[0]) if len(shown) == 1 else None
 
     def _returns(self) -> bool:
         """Whether a list of what to return begins here; it replaces what was read as the output."""

@@ -7,7 +7,7 @@ question names. Two readings that cost the same are ambiguous, and said to be. K
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
-from stoa.core.tables.catalogue import Column, Table
+from stoa.core.tables.catalogue import Column, Kind, Table
 from stoa.solutions.ask_data.semantic.joins import Joins, single_key
 from stoa.solutions.ask_data.semantic.lexicon import SALES, stem, word_set
 from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Measure
@@ -24,7 +24,7 @@ _MAIN_DATES: Final = frozenset(
 _OTHER_DATES: Final = word_set(
     """updated modified deleted changed last edited birth born dob death died hire hired join joined joining
     signup sign signed register registered registration expiry expire expires expiration due deadline end ends
-    until valid retired terminated"""
+    until valid retired terminated enrollment enrolled admission admitted start started opening founded enrollment enrolled admission admitted start started opening founded"""
 )
 """Dates that only their own word means: nobody asks for a birth by `in 2012` alone."""
 _MONEY_TABLES: Final = frozenset(
@@ -204,15 +204,20 @@ class Resolver:
 
     # --- kinds of columns ----------------------------------------------------------------
 
+    def _is(self, head: Head | ColumnRef, *kinds: Kind) -> bool:
+        if head.column is None or head.column == DISPLAY:
+            return False
+        return self.column(head).kind in kinds
+
     def numeric(self, head: Head | ColumnRef) -> bool:
-        return bool(head.column) and self.column(head).kind in ("integer", "number")
+        return self._is(head, "integer", "number")
 
     def dated(self, head: Head | ColumnRef) -> bool:
-        return bool(head.column) and self.column(head).kind in ("date", "timestamp")
+        return self._is(head, "date", "timestamp")
 
     def yearly(self, head: Head | ColumnRef) -> bool:
         """A column of years as numbers."""
-        if not head.column or self.column(head).kind not in ("integer", "number"):
+        if not self._is(head, "integer", "number"):
             return False
         words = self.naming.column_words(self.table(head.table), self.column(head))
         return "year" in words
@@ -242,7 +247,12 @@ class Resolver:
             if fresh:
                 said = ", ".join(c.name for c in fresh)
                 raise NotRead([], f"which date of {key} is meant: {said}", "ambiguous")
-            years = [c for c in table.columns if self.yearly(Head(key, c.name))]
+            years = [
+                c
+                for c in table.columns
+                if self.yearly(Head(key, c.name))
+                and not _OTHER_DATES & set(self.naming.column_words(table, c))
+            ]
             if len(years) == 1:
                 return ColumnRef(table=key, column=years[0].name)
         return None
@@ -282,7 +292,7 @@ class Resolver:
         return None
 
     def amount_of(self, table: str) -> ColumnRef | None:
-        """The one number of a table that isn't a key; else the one that is money."""
+        """The one number of a table that is money."""
         found = self.table(table)
         keys = {name for key in found.foreign_keys for name in key.columns} | {
             c.name for c in found.columns if c.primary_key
@@ -298,7 +308,7 @@ class Resolver:
             if " ".join(self.naming.column_words(found, c))
             in (*_MONEY, "price", "cost", "unit price")
         ]
-        chosen = own if len(own) == 1 else money
+        chosen = own if len(own) == 1 and own == money else money
         return ColumnRef(table=table, column=chosen[0].name) if len(chosen) == 1 else None
 
     def money(self, others: Sequence[str]) -> Measure | None:

@@ -38,6 +38,8 @@ class Token:
     number: float | int | None = None
     first: bool = False
     """It opens a sentence, so that its capital says nothing."""
+    possessive: bool = False
+    """`author's`."""
 
     @cached_property
     def stem(self) -> str:
@@ -79,9 +81,10 @@ def _tokens(kind: str, text: str, first: bool) -> list[Token]:
     if kind in ("sign", "day"):
         return [Token(text, "sign" if kind == "sign" else "day", text)]
     text = text.replace("’", "'")
+    possessive = text.endswith(("'s", "s'"))
     for ending in ("'s", "'"):
         text = text.removesuffix(ending)
-    return [Token(text, "word", text.lower(), first=first)] if text else []
+    return [Token(text, "word", text.lower(), first=first, possessive=possessive)] if text else []
 
 
 def _number(text: str) -> float | int:

@@ -1,11 +1,13 @@
-"""Makes `../bikes.sql`, the sample database: a bicycle rental in four towns. Run it to change the sample.
+"""Makes the sample database, `../bikes.sql` and from it `../bikes.sqlite`: a bicycle rental in four towns.
 
     python src/stoa/solutions/ask_data/sample/source/make.py
 
 All of it is drawn by a seeded generator, so the same script gives the same rows; nobody in it exists.
 """
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -156,4 +158,8 @@ def _literal(value: object) -> str:
 
 
 if __name__ == "__main__":
-    (Path(__file__).parents[1] / "bikes.sql").write_text(script(), encoding="utf-8")
+    folder = Path(__file__).parents[1]
+    (folder / "bikes.sql").write_text(script(), encoding="utf-8")
+    (folder / "bikes.sqlite").unlink(missing_ok=True)
+    with closing(sqlite3.connect(folder / "bikes.sqlite")) as connection:
+        connection.executescript(script())

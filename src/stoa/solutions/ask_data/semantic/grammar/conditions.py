@@ -48,6 +48,9 @@ class Conditions(Cursor):
             self.shown_rank = measure
 
     def _rank_column(self, ref: ColumnRef, descending: bool) -> None:
+        heads = [each.table for each in self.outputs if isinstance(each, Head)]
+        if heads and ref.table not in heads and self.joins.is_up(heads[0], ref.table):
+            raise NotRead([ref.column], f"the {ref.column} of {ref.table} for many of {heads[0]}")
         self.order.append(Order(column=ref, descending=descending))
         self.limit = 1 if self.limit is None else self.limit
         self.rank = None
@@ -89,6 +92,8 @@ class Conditions(Cursor):
             return
         if any(self.joins.is_up(each.table, table) for each in self.related):
             return
+        if self.done is not None and self.joins.distance(self.done, table) < 4:
+            return  # `who bought garden products`: it is what was bought
         self.filtering = True
         if self.joins.distance(self.base, table) > 50:
             raise NotRead([table], f"{self.base} and {table} are not connected", "not_in_database")

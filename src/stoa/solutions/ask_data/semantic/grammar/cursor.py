@@ -58,6 +58,8 @@ class Cursor:
         self.unit: Item | None = None
         self.spent = False
         self.sold = False
+        self.done: str | None = None
+        """The table that keeps what a verb said was done."""
         self.who = False
         self.latest: str | None = None
         """The table that was named last: what `whose` speaks of."""

@@ -2,6 +2,7 @@
 
 from stoa.solutions.ask_data.semantic.grammar.ordering import Ordering
 from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Key, Measure, Order
+from stoa.solutions.ask_data.semantic.mentions import is_flag
 from stoa.solutions.ask_data.semantic.resolving import Head, NotRead
 
 
@@ -36,6 +37,20 @@ class Grouping(Ordering):
         ):
             return  # `by Tolkien`, `in each of 2012`: a filter, read next
         after = self.items[self.at + 1] if self.at + 1 < len(self.items) else None
+        numbers = any(isinstance(each, Measure) for each in self.outputs)
+        if (
+            text == "by"
+            and item.table() is not None
+            and self.outputs
+            and not numbers
+            and self.rank is None
+            and not self.counted_ahead()
+        ):
+            self.filtering = True
+            return  # `books written by authors from Wales`
+        flagged = bool(item.names) and is_flag(self.naming, item.names[0])
+        if flagged and after is not None and after.table() is not None:
+            return  # `by inactive clients`
         if (
             item.table() is not None
             and after is not None

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from stoa.solutions.ask_data.semantic.grammar.conditions import Conditions
 from stoa.solutions.ask_data.semantic.mentions import is_flag
-from stoa.solutions.ask_data.semantic.resolving import Head
+from stoa.solutions.ask_data.semantic.naming import DISPLAY
+from stoa.solutions.ask_data.semantic.resolving import Head, NotRead
 
 
 class Nouns(Conditions):
@@ -29,8 +30,13 @@ class Nouns(Conditions):
             inside = [n for n in ahead.names if n.column and n.table == table.table]
             if inside and inside[0].score >= 0.7:
                 self.at += 1
-                return Head(inside[0].table, inside[0].column)
+                column = inside[0].column
+                return Head(table.table, None if column == DISPLAY else column)
             if ahead.table() is not None and not self._compared_at(self.at):
+                if item.tokens[-1].possessive:
+                    raise NotRead(
+                        [item.text], f"whose {ahead.text}: each of them, or all together?"
+                    )
                 self.at += 1
                 self._join_table(table.table)
                 return self.resolve.name(ahead, [table.table, *around], want=want)

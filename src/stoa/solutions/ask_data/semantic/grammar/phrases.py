@@ -2,7 +2,7 @@
 
 from stoa.solutions.ask_data.semantic.grammar.times import Times
 from stoa.solutions.ask_data.semantic.lexicon import PLACES, SALES, VERBS
-from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Condition, Operator
+from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Condition, Measure, Operator
 from stoa.solutions.ask_data.semantic.mentions import Item, is_flag
 from stoa.solutions.ask_data.semantic.resolving import Head, NotRead
 from stoa.solutions.ask_data.semantic.splitting import split_name
@@ -52,15 +52,32 @@ class Phrases(Times):
             return True
         head = self.resolve.name(item, self.near())
         if head.column is not None:
-            return False
+            skipped = item.filler and not any(
+                each.period for each in self.items[self.at : self.at + 4]
+            )
+            self.at += skipped  # `enrolled in Algebra` is not about the date
+            return skipped
         self.at += 1
         self.sold = self.sold or text in SALES
-        negate = self.negate
-        if negate:
+        if self.negate:
             self._relate(head.table, negated=True)
         else:
             self._mention(head.table)
+        self.done = head.table
+        self._rehome(head.table)
         return True
+
+    def _rehome(self, table: str) -> None:
+        """`products that Nora bought`: Nora's name speaks of the purchase, though it came before."""
+        if not self.related or self.related[-1].table != table or self.base is None:
+            return
+        base = self.base
+        moved = [
+            group for group in self.groups
+            if all(not self.joins.is_up(base, each.column.table) for each in group)
+        ]  # fmt: skip
+        self.groups = [group for group in self.groups if group not in moved]
+        self.related_conditions.setdefault(len(self.related) - 1, []).extend(moved)
 
     def _table(self, head: Head, start: int) -> None:
         ahead = self.items[self.at] if self.at < len(self.items) else None
@@ -90,6 +107,8 @@ class Phrases(Times):
         elif (
             self.returning or self.base is None or (not self.filtering and self._and_before(start))
         ):
+            if not self.returning and self.outputs and isinstance(self.outputs[-1], Measure):
+                raise NotRead([head.table], "two numbers of different things at once")
             self._output(head)
         else:
             self._mention(head.table)

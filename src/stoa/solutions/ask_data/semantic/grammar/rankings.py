@@ -16,6 +16,8 @@ class Rankings(Measures):
         if number is not None:
             self.limit = int(number)
             self.at += 1
+        elif self._name_here() and self.item.tokens[-1].singular != self.item.tokens[-1].lower:
+            raise NotRead(["top"], "the top how many?", "ambiguous")
         elif not self._name_here():
             raise NotRead(["top" if descending else "bottom"], "top of what?")
         else:
