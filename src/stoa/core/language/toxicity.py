@@ -1,8 +1,8 @@
 """Toxicity of short texts, 0..1, without a model server: English and French.
 
 A list of words and turns of phrase is read in context (`toxicity_hits.py`), the reading becomes a row of
-numbers (`toxicity_features.py`), and a small logistic model says how much they count together (`toxicity_model.py`). What it is
-good for and what it is not is told in docs/guide/classifiers.md.
+numbers (`toxicity_features.py`), and a small logistic model says how much they count together
+(`toxicity_model.py`). What it is good for and what it is not is told in docs/guide/classifiers.md.
 """
 
 import asyncio
