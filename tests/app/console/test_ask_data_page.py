@@ -35,9 +35,13 @@ def ask(page: Any, *questions: str) -> list[Any]:
             number - 1 if number else 0
         ).fill(question)
     page.get_by_test_id("ask").click()
-    cards = page.get_by_test_id("answer-card")
-    cards.nth(len(questions) - 1).get_by_test_id("answered-by").wait_for()
-    return [cards.nth(number) for number in range(len(questions))]
+    cards = []
+    for question in questions:
+        heading = page.get_by_role("heading", name=question, exact=True)
+        card = page.get_by_test_id("answer-card").filter(has=heading)
+        card.get_by_test_id("answered-by").wait_for()
+        cards.append(card)
+    return cards
 
 
 def test_from_a_question_to_the_report(sample_site: Served, visit: Any) -> None:
@@ -50,7 +54,7 @@ def test_from_a_question_to_the_report(sample_site: Served, visit: Any) -> None:
         assert card.get_by_test_id("rows").count() == 1
 
     page.get_by_test_id("delete-question").click()
-    assert page.get_by_test_id("question-line").count() == 1
+    page.get_by_test_id("question-line").nth(1).wait_for(state="detached")
     (card,) = ask(page, "How many repairs were there for each fault?")
     card.get_by_test_id("chart").wait_for()
     assert card.get_by_role("row").count() >= 5
@@ -79,7 +83,7 @@ def test_from_a_question_to_the_report(sample_site: Served, visit: Any) -> None:
     page.get_by_test_id("answer-card").last.get_by_test_id("answered-by").wait_for()
     page.get_by_test_id("tab-report").click()
     page.get_by_test_id("acceptance").wait_for()
-    page.get_by_text("Not what I asked").wait_for()
+    page.get_by_text("Not what I asked").first.wait_for()
 
 
 def test_the_sample_questions_are_answered(sample_site: Served, visit: Any) -> None:

@@ -37,6 +37,7 @@ EVERYTHING: Final = Profiling()
 _THREADS = 4
 _GRACE = 5.0
 """Seconds a stopped statement has to end before its connection is given up."""
+_AGAIN = 0.25
 _OWN_LIMIT = 0.2
 """Seconds a server has to keep the time limit itself, before it is told to."""
 _STRUCTURE_SECONDS = 120.0
@@ -143,8 +144,10 @@ class ReadOnlyDatabase:
 
 async def _stop(running: Running, future: "asyncio.Future[T]") -> None:
     """Tell the database, and wait a moment for the thread to hear of it."""
-    await asyncio.to_thread(running.stop)
-    await asyncio.wait({future}, timeout=_GRACE)
+    patience = time.monotonic() + _GRACE
+    while not future.done() and time.monotonic() < patience:
+        await asyncio.to_thread(running.stop)
+        await asyncio.wait({future}, timeout=_AGAIN)
     if future.done() and not future.cancelled():
         future.exception()  # heard: it is not for anybody else
 

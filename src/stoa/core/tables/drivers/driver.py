@@ -88,12 +88,12 @@ class Running:
             self._stopper = None
 
     def stop(self) -> None:
-        """Stop it; returns when the database has been told."""
+        """Stop it; returns when the database has been told. To be told again until it ends: a word
+        that comes between two statements of a session stops neither."""
         with self._lock:
             self.stopped = True
             if self._stopper is not None:
                 self._stopper()
-                self._stopper = None
 
 
 class Driver(Protocol):
