@@ -16,7 +16,7 @@ run: $(VENV)/.run  ## Open the console with the sample workspace on http://127.0
 	$(BIN)/stoa serve --sample --host $(ADDRESS) --port $(PORT)
 
 test: $(VENV)/.development  ## The fast tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 test-slow: $(VENV)/.development  ## The slow tests: real browser, kill -9, fuzzing, scale
 	$(BIN)/python -m pytest -m slow --timeout 600
