@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from stoa.app.house import at_work
 from stoa.base.identity.caller import Role
 from stoa.base.settings import Settings
 from stoa.wiring import build
@@ -17,13 +18,16 @@ from stoa.wiring import build
 _COMMAND = "from stoa.app.cli.main import main; main()"
 
 
-def settled_home(home: Path) -> str:
-    """Make a data folder with an empty sample workspace; return a key of its owner."""
+def settled_home(home: Path, *, fill: bool = False) -> str:
+    """Make a data folder with a sample workspace, empty or filled; return a key of its owner."""
     dispatcher = build(Settings.load(home=home))
 
     async def settle() -> str:
         accounts = dispatcher.platform.accounts
         owner = await accounts.ensure_sample()
+        if fill:
+            async with at_work(dispatcher):
+                await dispatcher.fill(owner)
         return (await accounts.create_key(owner, "test", scopes=None, role=Role.OWNER))[1]
 
     try:

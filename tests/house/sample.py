@@ -41,6 +41,8 @@ class SampleCall(BaseModel):
     name: str = ""
     request: dict[str, Any] = {}
     expect: dict[str, Any] = {}
+    over_sample: bool = False
+    """The call asks about what the sample fills in, so that it makes no sense in an empty workspace."""
 
 
 def sample_calls(solution: Solution) -> list[SampleCall]:

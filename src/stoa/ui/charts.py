@@ -97,3 +97,14 @@ def line_over_time(points: Sequence[tuple[str, float]], *, label: str) -> Tag:
 
 def _told(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
+
+
+def share_of(share: float, marks: Sequence[tuple[str, float]], *, label: str) -> Tag:
+    """A bar filled to `share` (0..1), with named marks on it, the lowest first."""
+    with tag("div", "", "share", role="img", aria_label=label, test="share") as chart:
+        tag("i").style(f"width: {100 * share:.1f}%")
+        for number, (name, value) in enumerate(marks):
+            with tag("span", "", "later" if number else "") as mark:
+                tag("b", f"{100 * value:.0f} %", title=name)
+            mark.style(f"inset-inline-start: {100 * value:.1f}%")
+    return chart

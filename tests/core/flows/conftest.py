@@ -26,22 +26,25 @@ def _no_solutions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def build(database: Database, tmp_path: Path) -> Build:
-    """Makes a Flows on the database; `executor` names it."""
+async def build(database: Database, tmp_path: Path) -> AsyncIterator[Build]:
+    """Makes a Flows on the database; `executor` names it. All are closed after the test, also after
+    one that failed: a process that still works would refuse the next."""
+    made: list[Flows] = []
 
     def make(executor: str = "", events: Outbox | None = None, **given: Any) -> Flows:
         settings = Settings.load(home=tmp_path / "home", executor_id=executor, **given)
-        return Flows(settings, database, events=events, pace=QUICK)
+        made.append(Flows(settings, database, events=events, pace=QUICK))
+        return made[-1]
 
-    return make
+    yield make
+    for each in made:
+        await each.close()
 
 
 @pytest.fixture
-async def flows(build: Build) -> AsyncIterator[Flows]:
-    """A Flows that is not launched yet, closed after the test."""
-    made = build()
-    yield made
-    await made.close()
+def flows(build: Build) -> Flows:
+    """A Flows that is not launched yet."""
+    return build()
 
 
 async def start(flows: Flows, caller: Caller, workflow: str = "work", **given: Any) -> str:

@@ -19,9 +19,12 @@ class Chains:
     def __init__(self, flows: Flows) -> None:
         self.flows = flows
         self.done: list[str] = []
+        self.ended: list[int] = []
+        """Chains all of whose steps are on record."""
         self.now = self.most = 0
         self.gate = asyncio.Event()
         """Closed: the second step of the middle chain waits here."""
+        self.waits = asyncio.Event()
         flows.register("work", self.work)
 
     async def first(self, item: int) -> int:
@@ -34,6 +37,7 @@ class Chains:
 
     async def second(self, item: int, value: int) -> str:
         if item == 1:
+            self.waits.set()
             await self.gate.wait()
         self.done.append(f"second {item}")
         return f"{item}:{value}"
@@ -41,7 +45,9 @@ class Chains:
     async def chain(self, run: RunView, item: int) -> str:
         value = await self.flows.step("first", self.first, item)
         await self.flows.progress(run.id, f"half of {item}", item, 3)
-        return await self.flows.step("second", self.second, item, value)
+        found = await self.flows.step("second", self.second, item, value)
+        self.ended.append(item)
+        return found
 
     async def work(self, run: RunView, caller: Caller, payload: dict[str, Any]) -> dict[str, Any]:
         before = await self.flows.step("before", self.plain, "before")
@@ -78,7 +84,7 @@ async def test_each_branch_goes_on_where_it_was(build: Build, alice: Caller) -> 
     chains = Chains(first)
     await first.launch()
     run = await start(first, alice, payload={"items": 3})
-    await until(lambda: len(chains.done) >= 6)
+    await until(lambda: len(chains.ended) == 2 and chains.waits.is_set())
     assert "second 1" not in chains.done
     await first.close()
 

@@ -13,43 +13,22 @@ def curve(found: Thresholds, low: float, high: float) -> None:
     """The picture, with the band that the settings hold and the pair that is suggested."""
     told = f"Precision and recall over {found.labels} labels; held between {low:g} and {high:g}"
     with tag("figure", "", "stack-tight"):
-        with tag("svg", viewBox="0 0 640 262", role="img", aria_label=told, test="curve").style(
-            "width:100%;max-width:52rem;height:auto;font-size:12px"
+        with tag(
+            "svg", "", "curve", viewBox="0 0 640 262", role="img", aria_label=told, test="curve"
         ):
-            _shape(
-                "rect",
-                "fill:var(--warn-soft)",
-                x=_x(low),
-                y=_TOP,
-                width=max(1.0, _x(high) - _x(low)),
-                height=_HEIGHT,
-            )
+            band = max(1.0, _x(high) - _x(low))
+            _shape("rect", "band", x=_x(low), y=_TOP, width=band, height=_HEIGHT)
             for mark in _MARKS:
-                _shape(
-                    "line",
-                    "stroke:var(--line)",
-                    x1=_LEFT,
-                    x2=_LEFT + _WIDTH,
-                    y1=_y(mark),
-                    y2=_y(mark),
-                )
-                _word(f"{mark:.0%}", _LEFT - 6, _y(mark) + 4, "end")
+                right, level = _LEFT + _WIDTH, _y(mark)
+                _shape("line", "grid", x1=_LEFT, x2=right, y1=level, y2=level)
+                _word(f"{mark:.0%}", _LEFT - 6, level + 4, "end")
                 _word(f"{mark:g}", _x(mark), _TOP + _HEIGHT + 18, "middle")
             if found.suggestion is not None:
                 for each in (found.suggestion.low, found.suggestion.high):
-                    _shape(
-                        "line",
-                        "stroke:var(--ink-soft);stroke-dasharray:2 4;stroke-width:1.5",
-                        x1=_x(each),
-                        x2=_x(each),
-                        y1=_TOP,
-                        y2=_TOP + _HEIGHT,
-                    )
-            _line([(each.threshold, each.recall) for each in found.curve], "stroke:var(--accent)")
-            _line(
-                [(each.threshold, each.precision) for each in found.curve],
-                "stroke:var(--warn);stroke-dasharray:7 5",
-            )
+                    place, bottom = _x(each), _TOP + _HEIGHT
+                    _shape("line", "suggested", x1=place, x2=place, y1=_TOP, y2=bottom)
+            _line("recall", [(each.threshold, each.recall) for each in found.curve])
+            _line("precision", [(each.threshold, each.precision) for each in found.curve])
         tag(
             "figcaption",
             "Solid: recall. Dashed: precision. Shaded: held by the settings. Dotted: suggested.",
@@ -65,14 +44,14 @@ def _y(value: float) -> float:
     return round(_TOP + (1 - value) * _HEIGHT, 1)
 
 
-def _shape(name: str, style: str, **numbers: float) -> None:
-    tag(name, **{key: str(value) for key, value in numbers.items()}).style(style)
+def _shape(name: str, css: str, **numbers: float) -> None:
+    tag(name, "", css, **{key: str(value) for key, value in numbers.items()})
 
 
 def _word(content: str, x: float, y: float, anchor: str) -> None:
-    tag("text", content, x=str(x), y=str(y), text_anchor=anchor).style("fill:var(--ink-soft)")
+    tag("text", content, x=str(x), y=str(y), text_anchor=anchor)
 
 
-def _line(points: Sequence[tuple[float, float | None]], style: str) -> None:
+def _line(css: str, points: Sequence[tuple[float, float | None]]) -> None:
     drawn = " ".join(f"{_x(a)},{_y(b)}" for a, b in points if b is not None)
-    tag("polyline", points=drawn).style(f"fill:none;stroke-width:2.5;stroke-linejoin:round;{style}")
+    tag("polyline", "", css, points=drawn)

@@ -105,7 +105,7 @@ class _Tuning:
                 people = ui.number("People who must agree", value=now.people, min=1, max=5, step=1)
                 hours = ui.number("Hours to decide", value=now.deadline_hours, min=1, step=1)
             for name, field in (("low", low), ("high", high), ("people", people), ("hours", hours)):
-                dress(field.props("outlined dense").style("width: 12rem"), test=f"set-{name}")
+                dress(field.props("outlined dense").classes("narrow-field"), test=f"set-{name}")
             judge = ui.select(
                 {
                     "local": "The local classifier scores",

@@ -72,9 +72,7 @@ class AnswerCard:
         if answer.reasoning:
             text(answer.reasoning, "soft", test="reasoning")
         if answer.reuse.used:
-            chip(f"Reused: {answer.reuse.why}", "live", "history", test="reused").style(
-                "white-space: normal"
-            )
+            chip(f"Reused: {answer.reuse.why}", "live", "history", test="reused").classes("wraps")
 
     # --- the query ---
 
@@ -209,7 +207,7 @@ def _rows(found: ResultTable) -> Tag:
         for number, row in enumerate(found.rows[:_ROWS_SHOWN])
     ]
     with tag("div", "", "stack-tight", test="rows") as place_of_rows:
-        with ui.element("div").style("overflow-x: auto"):
+        with tag("div", "", "scroll-x"):
             table(columns, rows, label="Rows", page_size=10)
         more = " at least" if found.truncated else ""
         shown = f", the first {_ROWS_SHOWN} here" if len(found.rows) > _ROWS_SHOWN else ""

@@ -7,7 +7,7 @@ from nicegui import ui
 from stoa.contract import PageContext
 from stoa.solutions.ask_data.pages.words import PROBLEMS, answered_by
 from stoa.solutions.ask_data.schema import Asked, Report, ReportRequest
-from stoa.ui.charts import bars_over_time
+from stoa.ui.charts import bars_over_time, share_of
 from stoa.ui.elements import dress, guarded, tag, text
 from stoa.ui.feedback import empty_state
 from stoa.ui.frame import ago, card, figures, took
@@ -84,14 +84,7 @@ def _acceptance(report: Report) -> None:
     share = report.acceptance or 0.0
     told = f"{100 * share:.0f} % of {report.good + report.bad:,} judged answers are good"
     tag("div", told, "figure-value", test="acceptance")
-    with tag("div", "", "acceptance", role="img", aria_label=told):
-        tag("i").style(f"width: {100 * share:.1f}%")
-        for value, name, css in (
-            (report.target, "target", ""),
-            (report.line, "line", "later"),
-        ):
-            with tag("span", "", css).style(f"inset-inline-start: {100 * value:.1f}%"):
-                tag("b", f"{100 * value:.0f} %", title=name)
+    share_of(share, [("target", report.target), ("line", report.line)], label=told)
 
 
 def _questions(title: str, asked: Sequence[Asked], empty: str) -> None:
