@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -293,6 +294,11 @@ async def test_a_letter_refused_for_good_is_shown_and_can_be_tried_again(
     [dead] = await flows.approvals.letters.failed(people.alice)
     assert (dead.to_name, dead.attempts) == ("Rex", 1)
     assert "550 5.1.1 no such person" in dead.error
+    narrow = replace(people.alice, scopes=frozenset({"ask_docs"}))
+    with pytest.raises(Forbidden):
+        await flows.approvals.letters.failed(narrow)
+    with pytest.raises(Forbidden):
+        await flows.approvals.letters.retry(narrow, dead.id)
     other = Caller("workspace_b", "user_bob", people.alice.role)
     assert await flows.approvals.letters.failed(other) == []
     with pytest.raises(NotFound):

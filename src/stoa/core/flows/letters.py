@@ -349,6 +349,8 @@ def _wants(session: Session, row: ApprovalRow, user_id: str) -> bool:
 def _owners_only(caller: Caller) -> None:
     if caller.role is not Role.OWNER:
         raise Forbidden("Only owners see what was not delivered.", hint="Ask an owner.")
+    if not caller.may("admin"):
+        raise Forbidden("This key may not administer.", hint="Use a key with the scope admin.")
 
 
 def _view_of(letter: LetterRow, name: str) -> LetterView:
