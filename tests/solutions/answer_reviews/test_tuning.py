@@ -11,11 +11,14 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from stoa.base.database import now
 from stoa.base.errors import Forbidden, InvalidInput, NotFound
 from stoa.base.identity.caller import Role
 from stoa.contract import Route
+from stoa.core.events.log import MOST
+from stoa.solutions.answer_reviews.events import SOURCE
 from stoa.solutions.answer_reviews.schema import PictureVerdict, Thresholds
 from stoa.solutions.answer_reviews.solution import SOLUTION
 from stoa.solutions.answer_reviews.statistics import drift_of
@@ -119,6 +122,26 @@ async def test_members_look_and_set_nothing(desk: Desk) -> None:
     for operation in ("channel_set", "thresholds", "statistics", "export", "event_log"):
         with pytest.raises(Forbidden):
             await member.call(operation)
+
+
+async def test_what_was_told_of_a_review_is_found_however_much_came_after(desk: Desk) -> None:
+    await desk.channel(**LETS_PASS)
+    review = await desk.submit()
+
+    def flood(session: Session) -> None:
+        for number in range(MOST + 1):
+            desk.house.platform.events.add(
+                session,
+                workspace=desk.caller.workspace_id,
+                type="REVIEW_RECEIVED",
+                source=SOURCE,
+                subject=f"review_{number}",
+                data={},
+            )
+
+    await desk.house.platform.database.write(flood, workspace=desk.caller.workspace_id)
+    told = await desk.call("event_log", review=review.id)
+    assert {each.type for each in told.events} == {"REVIEW_RECEIVED", "NEW_REVIEW_RESPONSE_CREATED"}
 
 
 # Statistics
