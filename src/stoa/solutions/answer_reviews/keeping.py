@@ -104,19 +104,21 @@ class Desk:
         settings = settings_of(session, row.channel)
         return Intake(id=row.id, language=row.language, settings=settings, mine=mine)
 
-    async def hold(self, review: str, state: ReviewState, findings: Findings) -> None:
-        """Keep what was found so far: a person is about to be asked."""
+    async def hold(self, review: str, state: ReviewState, findings: Findings) -> bool:
+        """Keep what was found so far: a person is about to be asked. False: nobody is to be, since the
+        review was retracted while its run was at work."""
 
-        def work(session: Session) -> None:
+        def work(session: Session) -> bool:
             row = locked(session, review)
             if ReviewState(row.state).ended:
-                return  # retracted while its run was at work
+                return False
             findings.put(row)
             if row.state != state:
                 row.state = state
                 row.held += 1
+            return True
 
-        await self._write(work)
+        return await self._write(work)
 
     async def decided(self, review: str, decision: Decision, *, about_reply: bool) -> None:
         """Keep who decided; a decision about the review itself is a label of its score."""
