@@ -225,6 +225,17 @@ async def test_the_second_consumer_looks_at_pictures_by_their_bytes(desk: Desk) 
     assert told.count("REVIEW_PICTURES_RECEIVED") == 1
 
 
+async def test_a_picture_that_did_not_come_with_the_review_is_not_told_of(desk: Desk) -> None:
+    """Whoever may send events in, or call, can't have a consumer told of pictures of their choice."""
+    await desk.channel(**LETS_PASS)
+    review = await desk.submit()
+    other = await upload(desk, "other.png", png(64, 48))
+    asked = {"review": review.id, "pictures": [other]}
+    run = await desk.house.start(desk.caller, "answer_reviews", "check_pictures", asked)
+    assert (await desk.settled(run.run_id)).result == {"pictures": []}
+    assert "PICTURE_REVIEWED" not in await desk.told()
+
+
 async def test_a_picture_of_another_workspace_is_not_found(desk: Desk, bob: Any) -> None:
     foreign = await upload(Desk(desk.house, bob), "a.png", png(64, 48))
     view = await desk.settled(await desk.start(pictures=[foreign]))
