@@ -5,6 +5,7 @@ So every change here asks first whether it has been made: a review is taken in o
 id of the sender, ends once, and each of its events has a key.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from typing import TypeVar
@@ -78,8 +79,7 @@ class Desk:
         """
         for picture in request.pictures:
             await self._call.platform.files.get(self._call.caller, picture)
-        plain = plain_text(request.text)
-        language = detect_language(plain) or likely_language(plain)
+        language = await asyncio.to_thread(_language_of, request.text)
         return await self._write(lambda s: self._receive(s, request, language))
 
     def _receive(self, session: Session, request: Submit, language: str) -> Intake:
@@ -172,6 +172,12 @@ class Desk:
         return await self._call.platform.database.write(
             work, workspace=self._call.caller.workspace_id
         )
+
+
+def _language_of(text: str) -> str:
+    """Takes half a second the first time, when the model is loaded."""
+    plain = plain_text(text)
+    return detect_language(plain) or likely_language(plain)
 
 
 ACCEPT, REJECT = "accept", "reject"
