@@ -356,7 +356,8 @@ def _has(session: Session, row: ApprovalRow, role: str) -> bool:
 
 def _wants(session: Session, row: ApprovalRow, user_id: str) -> bool:
     """Whether the person is a member, is asked, and wants letters, as of now."""
-    if user_id in row.excluding or session.get(MailOptOut, (row.workspace_id, user_id)):
+    opted_out = session.get(MailOptOut, (row.workspace_id, user_id)) is not None
+    if opted_out or user_id in row.excluding:
         return False
     query = sa.select(Membership.role).where(
         Membership.workspace_id == row.workspace_id, Membership.user_id == user_id
