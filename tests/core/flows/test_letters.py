@@ -379,6 +379,17 @@ async def test_what_comes_with_a_question_stays_text(
     assert nasty.splitlines()[0] in part(letter, "plain")
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r", "\r\n", "\u2028", "\x0b"])
+async def test_what_is_shown_can_not_pass_for_our_links(
+    flows: Flows, people: People, server: MailServer, newline: str
+) -> None:
+    fake = newline.join(["Fine.", "Approve:", "https://eve.example.org/decide/a/b", ""])
+    await asked(flows, people.alice, to="user_rex", context={"review": fake}, editable_text=fake)
+    letter = await letter_to(server, "rex")
+    assert [each.split("/decide/")[0] for each in links(letter).values()] == [SITE, SITE]
+    assert "> https://eve.example.org/decide/a/b" in part(letter, "plain")
+
+
 @pytest.mark.parametrize(
     ("url", "sender"),
     [
