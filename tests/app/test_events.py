@@ -269,6 +269,11 @@ def test_a_source_signs_instead_of_having_a_key(site: LiveSite) -> None:
     assert post(plain).json() == {"accepted": 0, "duplicates": 1}
     whole = json.dumps(cloud_event("o1", "order.paid")).encode()
     assert post(whole, **{"content-type": "application/cloudevents+json"}).status_code == 202
+    assert post(whole).json() == {"accepted": 0, "duplicates": 1}, "without its content type"
+    binary = {f"ce-{name}": "1.0" for name in ("specversion", "id", "source")}
+    assert post(plain, **binary, **{"ce-type": "order.paid"}).status_code == 422, "not signed"
+    batch = json.dumps([cloud_event("o1", "order.paid"), cloud_event("o2", "order.paid")]).encode()
+    assert post(batch).json() == {"accepted": 1, "duplicates": 1}
     other = json.dumps({"type": "refund.made"}).encode()
     assert post(other).status_code == 403
     assert post(plain, **{"webhook-id": "msg_2"}).status_code == 401

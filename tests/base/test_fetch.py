@@ -77,6 +77,7 @@ async def test_redirects_are_followed_so_far(site: str) -> None:
         "http://[64:ff9b::7f00:1]/",
         "http://[2002:7f00:1::]/",
         "http://[fe80::1]/",
+        "http://[fec0::2]/",
         "http://[fd00::1]/",
         "http://10.1.2.3/",
         "http://172.16.0.1/",

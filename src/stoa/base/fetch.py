@@ -204,6 +204,8 @@ def _is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return _is_public(str(inner))
+        if ip.is_site_local:  # fec0::/10 is deprecated, and yet some networks are numbered by it
+            return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 

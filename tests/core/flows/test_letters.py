@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -12,7 +13,8 @@ import sqlalchemy as sa
 
 from stoa.base.database import EVERY_WORKSPACE, Database, now
 from stoa.base.errors import Conflict, Forbidden, NotFound, SetupError
-from stoa.base.identity.caller import Caller
+from stoa.base.identity.caller import Caller, Role
+from stoa.base.identity.tables import Membership
 from stoa.base.settings import Settings
 from stoa.core.flows.approval_rows import Ballot
 from stoa.core.flows.by_link import Click
@@ -198,15 +200,18 @@ async def test_links_of_questions_that_are_over(
 
 
 async def test_one_letter_a_person_and_question_and_a_reminder(
-    flows: Flows, people: People, server: MailServer
+    flows: Flows, people: People, server: MailServer, database: Database
 ) -> None:
-    question = await asked(
-        flows, people.alice, to="user_rex", deadline=3_600, remind_before=3_599.8
-    )
+    question = await asked(flows, people.alice, to="user_rex", deadline=3_600, remind_before=60)
+    await letter_to(server, "rex")
     await flows.approvals.reassign(people.rex, question.id, "user_ed")
-    await flows.approvals.reassign(people.ed, question.id, "user_rex")
-    await until(lambda: len(server.to("rex@example.org")) >= 2)
     await letter_to(server, "ed")
+    await flows.approvals.reassign(people.ed, question.id, "user_rex")
+    is_time = sa.update(ApprovalRow).values(remind_at=now(), due_at=now())
+    await asyncio.to_thread(
+        database.write_now, lambda s: s.execute(is_time), workspace=EVERY_WORKSPACE
+    )
+    await until(lambda: len(server.to("rex@example.org")) >= 2)
     first, second = server.to("rex@example.org")
     assert (first["Subject"], second["Subject"]) == ("Publish?", "Reminder: Publish?")
     assert first["Message-ID"] != second["Message-ID"]
@@ -281,6 +286,30 @@ async def test_a_server_that_is_down_delays_letters_and_nothing_else(
     assert server.to("rita@example.org") == []
 
 
+async def test_whoever_is_not_asked_any_more_is_sent_nothing_until_asked_again(
+    flows: Flows, people: People, server: MailServer, database: Database
+) -> None:
+    await asyncio.to_thread(server.stop)
+    await asked(flows, people.alice, to="role:reviewer")
+    moved = await asked(flows, people.alice, to="user_ed")
+    await flows.approvals.reassign(people.ed, moved.id, "user_mia")
+    demoted = sa.update(Membership).where(Membership.user_id == "user_rita")
+    await asyncio.to_thread(
+        database.write_now,
+        lambda s: s.execute(demoted.values(role=Role.MEMBER)),
+        workspace=EVERY_WORKSPACE,
+    )
+    await asyncio.to_thread(server.start)
+    await letter_to(server, "rex")
+    await letter_to(server, "mia")
+    await until(lambda: states(database)["user_rita"] == LetterState.DROPPED)
+    await until(lambda: states(database)["user_ed"] == LetterState.DROPPED)
+    assert server.to("rita@example.org") == server.to("ed@example.org") == []
+    await flows.approvals.reassign(people.mia, moved.id, "user_ed")
+    found = links(await letter_to(server, "ed"))
+    assert (await flows.approvals.confirm(click(found["Approve"]))).standing is Standing.DONE
+
+
 async def test_a_letter_refused_for_good_is_shown_and_can_be_tried_again(
     flows: Flows, people: People, server: MailServer, database: Database
 ) -> None:
@@ -293,6 +322,11 @@ async def test_a_letter_refused_for_good_is_shown_and_can_be_tried_again(
     [dead] = await flows.approvals.letters.failed(people.alice)
     assert (dead.to_name, dead.attempts) == ("Rex", 1)
     assert "550 5.1.1 no such person" in dead.error
+    narrow = replace(people.alice, scopes=frozenset({"ask_docs"}))
+    with pytest.raises(Forbidden):
+        await flows.approvals.letters.failed(narrow)
+    with pytest.raises(Forbidden):
+        await flows.approvals.letters.retry(narrow, dead.id)
     other = Caller("workspace_b", "user_bob", people.alice.role)
     assert await flows.approvals.letters.failed(other) == []
     with pytest.raises(NotFound):
@@ -325,7 +359,7 @@ async def test_tokens_are_stored_as_hashes_only(
 async def test_what_comes_with_a_question_stays_text(
     flows: Flows, people: People, server: MailServer
 ) -> None:
-    nasty = "<img src=x onerror=alert(1)> {{ 7 * 7 }} </div>\r\nBcc: eve@example.org"
+    nasty = "<img src=x onerror=alert(1)> {{ 7777 * 7777 }} </div>\r\nBcc: eve@example.org"
     await asked(
         flows,
         people.alice,
@@ -338,11 +372,22 @@ async def test_what_comes_with_a_question_stays_text(
     letter = await letter_to(server, "rex")
     html = part(letter, "html")
     assert "<img" not in html
-    assert "49" not in html
-    assert "{{ 7 * 7 }}" in html
+    assert "60481729" not in html
+    assert "{{ 7777 * 7777 }}" in html
     assert letter["Bcc"] is None
     assert "\n" not in str(letter["Subject"])
     assert nasty.splitlines()[0] in part(letter, "plain")
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r", "\r\n", "\u2028", "\x0b"])
+async def test_what_is_shown_can_not_pass_for_our_links(
+    flows: Flows, people: People, server: MailServer, newline: str
+) -> None:
+    fake = newline.join(["Fine.", "Approve:", "https://eve.example.org/decide/a/b", ""])
+    await asked(flows, people.alice, to="user_rex", context={"review": fake}, editable_text=fake)
+    letter = await letter_to(server, "rex")
+    assert [each.split("/decide/")[0] for each in links(letter).values()] == [SITE, SITE]
+    assert "> https://eve.example.org/decide/a/b" in part(letter, "plain")
 
 
 @pytest.mark.parametrize(

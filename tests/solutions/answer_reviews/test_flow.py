@@ -3,13 +3,16 @@
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from stoa.base.errors import Conflict, NotFound
 from stoa.base.identity.caller import Role
 from stoa.core.flows.approval_rows import Ballot
 from stoa.core.flows.run import RunState
 from stoa.dispatch import Dispatcher
-from stoa.solutions.answer_reviews.schema import ReviewState, ReviewView
+from stoa.solutions.answer_reviews.flow import _Answering
+from stoa.solutions.answer_reviews.schema import ReviewState, ReviewView, Score
+from stoa.solutions.answer_reviews.tables import ReviewRow
 from tests.solutions.answer_reviews.conftest import (
     FRENCH,
     HOLDS,
@@ -185,6 +188,29 @@ async def test_a_review_retracted_while_it_waits_is_never_answered(desk: Desk) -
     view = await desk.settled(run)
     assert view.state is RunState.CANCELLED
     assert await desk.told(review.id) == [RECEIVED, "REVIEW_RETRACTED"]
+
+
+@pytest.mark.parametrize("rules", [HOLDS, {**LETS_PASS, "approve_replies": True}])
+async def test_nobody_is_asked_about_a_review_that_was_just_retracted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, rules: dict[str, Any]
+) -> None:
+    """As where the process dies between the retraction and the end of the run that is at work."""
+    judged = _Answering.judge
+
+    async def retracted_meanwhile(answering: _Answering) -> Score:
+        score = await judged(answering)
+        gone = sa.update(ReviewRow).values(state=ReviewState.RETRACTED)
+        await desk.house.platform.database.write(
+            lambda s: s.execute(gone), workspace=desk.caller.workspace_id
+        )
+        return score
+
+    monkeypatch.setattr(_Answering, "judge", retracted_meanwhile)
+    await desk.channel(**rules)
+    view = await desk.settled(await desk.start())
+    assert view.state is RunState.DONE, view.error
+    assert ReviewView.model_validate(view.result).state is ReviewState.RETRACTED
+    assert await desk.told() == [RECEIVED]
 
 
 # Others

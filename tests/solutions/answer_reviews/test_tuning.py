@@ -11,11 +11,14 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from stoa.base.database import now
 from stoa.base.errors import Forbidden, InvalidInput, NotFound
 from stoa.base.identity.caller import Role
 from stoa.contract import Route
+from stoa.core.events.log import MOST
+from stoa.solutions.answer_reviews.events import SOURCE
 from stoa.solutions.answer_reviews.schema import PictureVerdict, Thresholds
 from stoa.solutions.answer_reviews.solution import SOLUTION
 from stoa.solutions.answer_reviews.statistics import drift_of
@@ -121,6 +124,26 @@ async def test_members_look_and_set_nothing(desk: Desk) -> None:
             await member.call(operation)
 
 
+async def test_what_was_told_of_a_review_is_found_however_much_came_after(desk: Desk) -> None:
+    await desk.channel(**LETS_PASS)
+    review = await desk.submit()
+
+    def flood(session: Session) -> None:
+        for number in range(MOST + 1):
+            desk.house.platform.events.add(
+                session,
+                workspace=desk.caller.workspace_id,
+                type="REVIEW_RECEIVED",
+                source=SOURCE,
+                subject=f"review_{number}",
+                data={},
+            )
+
+    await desk.house.platform.database.write(flood, workspace=desk.caller.workspace_id)
+    told = await desk.call("event_log", review=review.id)
+    assert {each.type for each in told.events} == {"REVIEW_RECEIVED", "NEW_REVIEW_RESPONSE_CREATED"}
+
+
 # Statistics
 
 
@@ -200,6 +223,17 @@ async def test_the_second_consumer_looks_at_pictures_by_their_bytes(desk: Desk) 
     told = await desk.told(review.id)
     assert told.count("PICTURE_REVIEWED") == 4
     assert told.count("REVIEW_PICTURES_RECEIVED") == 1
+
+
+async def test_a_picture_that_did_not_come_with_the_review_is_not_told_of(desk: Desk) -> None:
+    """Whoever may send events in, or call, can't have a consumer told of pictures of their choice."""
+    await desk.channel(**LETS_PASS)
+    review = await desk.submit()
+    other = await upload(desk, "other.png", png(64, 48))
+    asked = {"review": review.id, "pictures": [other]}
+    run = await desk.house.start(desk.caller, "answer_reviews", "check_pictures", asked)
+    assert (await desk.settled(run.run_id)).result == {"pictures": []}
+    assert "PICTURE_REVIEWED" not in await desk.told()
 
 
 async def test_a_picture_of_another_workspace_is_not_found(desk: Desk, bob: Any) -> None:

@@ -1,7 +1,7 @@
 """Events over HTTP: send them in, read and follow the log, subscribe with webhooks, send again.
 
 `POST /api/events` takes CloudEvents 1.0 (structured, batched, binary), with an API key or a session;
-`POST /api/events/sources/{id}` takes the same from senders that sign (Standard Webhooks) instead.
+`POST /api/events/sources/{id}` takes them from senders that sign (Standard Webhooks) instead, but for the binary mode.
 """
 
 from datetime import timedelta

@@ -64,10 +64,11 @@ class EventLog:
         caller: Caller,
         *,
         types: Sequence[str] = (),
+        subject: str | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> list[EventView]:
-        """Newest first. `before`: the id that the last page ended with.
+        """Newest first, all or those about `subject`. `before`: the id that the last page ended with.
 
         Raises:
             InvalidInput: `limit` is out of bounds.
@@ -78,6 +79,8 @@ class EventLog:
 
         def work(session: Session) -> list[EventView]:
             query = sa.select(EventRow).order_by(EventRow.moment.desc(), EventRow.id.desc())
+            if subject is not None:
+                query = query.where(EventRow.subject == subject)
             if before is not None:
                 last = _event(session, before)
                 query = query.where(

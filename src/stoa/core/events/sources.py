@@ -1,7 +1,9 @@
 """Senders outside that prove themselves by a signature (Standard Webhooks) instead of an API key.
 
-A source has a secret and the types of events that it may send. It sends CloudEvents, or the plain body that
-the standard recommends, `{"type": …, "data": …}`, which becomes one.
+A source has a secret and the types of events that it may send. It sends CloudEvents, structured or batched, or
+the plain body that the standard recommends, `{"type": …, "data": …}`, which becomes one. Which of them it is, and
+all that an event says, is read from the body alone: no other header than the message's id and time is signed, so
+whoever sends a message again can't make another event of it.
 """
 
 import json
@@ -137,13 +139,20 @@ class Sources:
 def _events(
     source_id: str, message_id: str, headers: Mapping[str, str], body: bytes
 ) -> list[CloudEvent]:
-    kind = headers.get("content-type", "")
-    if kind.startswith("application/cloudevents") or "ce-id" in headers:
-        return read_events(headers, body)
+    if any(name.startswith("ce-") for name in headers):
+        raise InvalidInput(
+            "A signature does not cover what stands in ce- headers.",
+            hint="Send the event in structured mode.",
+        )
     try:
         found = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InvalidInput("The body is not JSON.", hint="Send CloudEvents or JSON.") from error
+    if isinstance(found, list):
+        return read_events({"content-type": "application/cloudevents-batch+json"}, body)
+    as_event = {"content-type": "application/cloudevents+json"}
+    if isinstance(found, dict) and "specversion" in found:
+        return read_events(as_event, body)
     if not isinstance(found, dict) or not isinstance(found.get("type"), str):
         raise InvalidInput("The message has no type.", hint='Send {"type": …, "data": …}.')
     plain = {
@@ -153,7 +162,6 @@ def _events(
         "type": found["type"],
         "data": found.get("data", {}),
     }
-    as_event = {"content-type": "application/cloudevents+json"}
     return read_events(as_event, json.dumps(plain).encode())
 
 

@@ -1,7 +1,8 @@
 """What a letter about a question says, as text and as HTML: the same in both.
 
 The HTML carries its style with it and asks nobody for anything, so a mail reader shows it whole, in
-light and in dark. Everything that came with the question is escaped; nothing of it becomes a link.
+light and in dark. Everything that came with the question is escaped in the one and quoted in the other,
+so that nothing of it can pass for a choice of ours.
 """
 
 import json
@@ -23,6 +24,14 @@ _SHORT = 120
 _MOST_ENTRIES = 20
 _HTML = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
 _TEXT = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)  # noqa: S701 - plain text
+
+
+def _quoted(text: str) -> str:
+    """Each line marked as somebody else's words."""
+    return "\n".join(f"> {line}".rstrip() for line in text.strip("\n").splitlines())
+
+
+_TEXT.filters["quoted"] = _quoted
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,9 @@ def _entries(row: ApprovalRow) -> list[Entry]:
 
 def _entry(name: str, text: str, highlights: Sequence[Highlight], limit: int) -> Entry:
     cut = text if len(text) <= limit else text[:limit] + " …"
-    return Entry(name, pieces(cut, highlights), short=len(text) <= _SHORT and "\n" not in text)
+    return Entry(
+        name, pieces(cut, highlights), short=len(text) <= _SHORT and len(text.splitlines()) < 2
+    )
 
 
 def _plain(value: Any) -> str:

@@ -49,7 +49,8 @@ class LetterState(StrEnum):
     FAILED = "failed"
     """Given up: the server refused it for good, or it did not get through for three days."""
     DROPPED = "dropped"
-    """Not needed any more: decided before it was sent, or the person left or wants none."""
+    """Not needed any more: decided before it was sent, or the person left, wants none, or is not asked
+    any more. Asked again, the person gets it after all."""
 
 
 class LetterView(BaseModel):
@@ -95,33 +96,15 @@ class Letters:
         """A letter to everybody who is asked and has none of this kind about this question yet."""
         if not self.enabled:
             return
-        at = now()
-        ends = life_of(row.deadline, at)
+        dropped = _dropped(session, row, kind)
         for user_id in _addressees(session, row, kind):
-            letter = LetterRow(
-                id=new_id("letter"),
-                workspace_id=row.workspace_id,
-                approval_id=row.id,
-                user_id=user_id,
-                kind=kind,
-                state=LetterState.WAITING,
-                attempts=0,
-                error="",
-                next_at=at,
-                created_at=at,
-            )
-            session.add(letter)
-            session.add_all(
-                LinkRow(
-                    token_hash=hash_of(self._post.tokens.make(letter.id, place, ends)),
-                    workspace_id=row.workspace_id,
-                    approval_id=row.id,
-                    user_id=user_id,
-                    choice=choice,
-                    expires_at=ends,
-                )
-                for place, choice in enumerate(row.choices)
-            )
+            letter = dropped.get(user_id)
+            if letter is None:
+                letter = _new(row, user_id, kind)
+                session.add(letter)
+                session.add_all(_links_of(row, letter, self._post.tokens))
+            else:
+                _anew(session, row, letter, self._post.tokens)
 
     def send_due(self) -> None:
         """Send what is due, a few at a time, until nothing is or the server fails. Blocking."""
@@ -157,7 +140,8 @@ class Letters:
         letter = session.get(LetterRow, letter_id)
         if letter is None or letter.state != LetterState.WAITING:
             return None
-        row = session.get_one(ApprovalRow, letter.approval_id)
+        # Held, so that nobody puts the question back to a person whose letter is being dropped.
+        row = session.get_one(ApprovalRow, letter.approval_id, with_for_update=True)
         user = session.get_one(User, letter.user_id)
         if row.state != ApprovalState.OPEN or not _wants(session, row, letter.user_id):
             letter.state = LetterState.DROPPED
@@ -231,9 +215,8 @@ class Letters:
                 raise Conflict(
                     f"The letter is {letter.state}.", hint="Only failed ones are retried."
                 )
-            letter.state, letter.attempts = LetterState.WAITING, 0
-            letter.next_at = letter.created_at = now()
-            _renew_links(session, letter, self._post.tokens)
+            row = session.get_one(ApprovalRow, letter.approval_id)
+            _anew(session, row, letter, self._post.tokens)
             return _view_of(letter, session.get_one(User, letter.user_id).name)
 
         return await self._database.write(again, workspace=EVERY_WORKSPACE)
@@ -284,21 +267,53 @@ def _sent(session: Session, letter_id: str) -> None:
         letter.state, letter.sent_at, letter.error = LetterState.SENT, now(), ""
 
 
-def _renew_links(session: Session, letter: LetterRow, tokens: Tokens) -> None:
-    """New links for a letter whose time starts anew: the old ones have never been sent."""
-    row = session.get_one(ApprovalRow, letter.approval_id)
+def _new(row: ApprovalRow, user_id: str, kind: str) -> LetterRow:
+    at = now()
+    return LetterRow(
+        id=new_id("letter"),
+        workspace_id=row.workspace_id,
+        approval_id=row.id,
+        user_id=user_id,
+        kind=kind,
+        state=LetterState.WAITING,
+        attempts=0,
+        error="",
+        next_at=at,
+        created_at=at,
+    )
+
+
+def _anew(session: Session, row: ApprovalRow, letter: LetterRow, tokens: Tokens) -> None:
+    """Let a letter wait from now on, with links whose time starts now."""
+    letter.state, letter.attempts, letter.error = LetterState.WAITING, 0, ""
+    letter.next_at = letter.created_at = now()
+    for link in _links_of(row, letter, tokens):
+        session.merge(link)  # within a second of the first ones they are the same
+
+
+def _links_of(row: ApprovalRow, letter: LetterRow, tokens: Tokens) -> list[LinkRow]:
     ends = life_of(row.deadline, letter.created_at)
-    for place, choice in enumerate(row.choices):
-        session.merge(
-            LinkRow(
-                token_hash=hash_of(tokens.make(letter.id, place, ends)),
-                workspace_id=row.workspace_id,
-                approval_id=row.id,
-                user_id=letter.user_id,
-                choice=choice,
-                expires_at=ends,
-            )
+    return [
+        LinkRow(
+            token_hash=hash_of(tokens.make(letter.id, place, ends)),
+            workspace_id=row.workspace_id,
+            approval_id=row.id,
+            user_id=letter.user_id,
+            choice=choice,
+            expires_at=ends,
         )
+        for place, choice in enumerate(row.choices)
+    ]
+
+
+def _dropped(session: Session, row: ApprovalRow, kind: str) -> dict[str, LetterRow]:
+    """By person: letters that were not sent because nobody asked that person any more."""
+    query = sa.select(LetterRow).where(
+        LetterRow.approval_id == row.id,
+        LetterRow.kind == kind,
+        LetterRow.state == LetterState.DROPPED,
+    )
+    return {each.user_id: each for each in session.scalars(query)}
 
 
 def _addressees(session: Session, row: ApprovalRow, kind: str) -> list[str]:
@@ -318,7 +333,9 @@ def _members(
     session: Session, row: ApprovalRow, kind: str, whom: sa.ColumnElement[bool]
 ) -> list[str]:
     written = sa.select(LetterRow.user_id).where(
-        LetterRow.approval_id == row.id, LetterRow.kind == kind
+        LetterRow.approval_id == row.id,
+        LetterRow.kind == kind,
+        LetterRow.state != LetterState.DROPPED,
     )
     unwanted = sa.select(MailOptOut.user_id).where(MailOptOut.workspace_id == row.workspace_id)
     query = (
@@ -338,17 +355,24 @@ def _has(session: Session, row: ApprovalRow, role: str) -> bool:
 
 
 def _wants(session: Session, row: ApprovalRow, user_id: str) -> bool:
-    """Whether the person is still a member and wants letters."""
-    query = sa.select(Membership.id).where(
+    """Whether the person is a member, is asked, and wants letters, as of now."""
+    opted_out = session.get(MailOptOut, (row.workspace_id, user_id)) is not None
+    if opted_out or user_id in row.excluding:
+        return False
+    query = sa.select(Membership.role).where(
         Membership.workspace_id == row.workspace_id, Membership.user_id == user_id
     )
-    opted_out = session.get(MailOptOut, (row.workspace_id, user_id)) is not None
-    return session.scalar(query) is not None and not opted_out
+    role = session.scalar(query)
+    if role is None or row.to_user is not None:
+        return role is not None and row.to_user == user_id
+    return role in (row.to_role, Role.OWNER)
 
 
 def _owners_only(caller: Caller) -> None:
     if caller.role is not Role.OWNER:
         raise Forbidden("Only owners see what was not delivered.", hint="Ask an owner.")
+    if not caller.may("admin"):
+        raise Forbidden("This key may not administer.", hint="Use a key with the scope admin.")
 
 
 def _view_of(letter: LetterRow, name: str) -> LetterView:

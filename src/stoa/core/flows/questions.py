@@ -55,7 +55,7 @@ class Asking(TypedDict, total=False):
     """What a question may carry beside its words and its choices. Everything may be left out."""
 
     to: Role | str | None
-    """A role, or the id of a user. None: whoever may start the operation."""
+    """A role, or the id of a user. None: every member of the workspace."""
     context: Mapping[str, Any]
     """Plain JSON shown with the question."""
     editable_text: str | None

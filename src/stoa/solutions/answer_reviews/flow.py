@@ -182,7 +182,8 @@ class _Answering:
 
     async def ask_about_review(self, toxicity: Score) -> Decision:
         """Hold the review until a person has decided."""
-        await self._hold(ReviewState.HELD)
+        if not await self._hold(ReviewState.HELD):
+            return Decision(approval_id="")  # there is nothing to decide any more
         text = self._request.text[:LONGEST_SHOWN]
         decision = await self._ask(
             "May this review be answered?",
@@ -202,7 +203,8 @@ class _Answering:
 
     async def ask_about_reply(self, draft: Draft, feeling: Feeling) -> Decision:
         """Hold the reply until a person has accepted it, edited or not."""
-        await self._hold(ReviewState.REPLY_HELD)
+        if not await self._hold(ReviewState.REPLY_HELD):
+            return Decision(approval_id="")  # there is nothing to decide any more
         decision = await self._ask(
             "May this reply go out?",
             {
@@ -228,8 +230,8 @@ class _Answering:
             partial(self._desk.finish, self._review.id, state, reason, self._found)
         )
 
-    async def _hold(self, state: ReviewState) -> None:
-        await self._call.step(partial(self._desk.hold, self._review.id, state, self._found))
+    async def _hold(self, state: ReviewState) -> bool:
+        return await self._call.step(partial(self._desk.hold, self._review.id, state, self._found))
 
     async def _ask(
         self, question: str, context: dict[str, object], highlights: list[Highlight],

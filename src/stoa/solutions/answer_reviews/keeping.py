@@ -5,6 +5,7 @@ So every change here asks first whether it has been made: a review is taken in o
 id of the sender, ends once, and each of its events has a key.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from typing import TypeVar
@@ -78,8 +79,7 @@ class Desk:
         """
         for picture in request.pictures:
             await self._call.platform.files.get(self._call.caller, picture)
-        plain = plain_text(request.text)
-        language = detect_language(plain) or likely_language(plain)
+        language = await asyncio.to_thread(_language_of, request.text)
         return await self._write(lambda s: self._receive(s, request, language))
 
     def _receive(self, session: Session, request: Submit, language: str) -> Intake:
@@ -104,19 +104,21 @@ class Desk:
         settings = settings_of(session, row.channel)
         return Intake(id=row.id, language=row.language, settings=settings, mine=mine)
 
-    async def hold(self, review: str, state: ReviewState, findings: Findings) -> None:
-        """Keep what was found so far: a person is about to be asked."""
+    async def hold(self, review: str, state: ReviewState, findings: Findings) -> bool:
+        """Keep what was found so far: a person is about to be asked. False: nobody is to be, since the
+        review was retracted while its run was at work."""
 
-        def work(session: Session) -> None:
+        def work(session: Session) -> bool:
             row = locked(session, review)
             if ReviewState(row.state).ended:
-                return  # retracted while its run was at work
+                return False
             findings.put(row)
             if row.state != state:
                 row.state = state
                 row.held += 1
+            return True
 
-        await self._write(work)
+        return await self._write(work)
 
     async def decided(self, review: str, decision: Decision, *, about_reply: bool) -> None:
         """Keep who decided; a decision about the review itself is a label of its score."""
@@ -170,6 +172,12 @@ class Desk:
         return await self._call.platform.database.write(
             work, workspace=self._call.caller.workspace_id
         )
+
+
+def _language_of(text: str) -> str:
+    """Takes half a second the first time, when the model is loaded."""
+    plain = plain_text(text)
+    return detect_language(plain) or likely_language(plain)
 
 
 ACCEPT, REJECT = "accept", "reject"

@@ -49,11 +49,15 @@ class _Seen(NamedTuple):
 async def check_pictures(call: Call, request: CheckPictures) -> Pictures:
     """Check the pictures of a review: real, of a sane size, and fit to be shown where a model can say.
 
-    Started by the event that a review came in.
+    Started by the event that a review came in. Pictures that did not come with it are left out.
     """
+    review = await call.platform.database.read(
+        lambda s: found(s, request.review), workspace=call.caller.workspace_id
+    )
+    wanted = [each for each in request.pictures if each in review.pictures]
     await call.map(
         lambda picture: call.step(partial(_check, call, request.review, picture)),
-        request.pictures,
+        wanted,
         at_once=_AT_ONCE,
     )
     return await pictures(call, ReviewRequest(review=request.review))

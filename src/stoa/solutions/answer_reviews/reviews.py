@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from stoa.base.database import now
 from stoa.base.errors import Conflict, NotFound
 from stoa.contract import Call
-from stoa.core.events.log import MOST
 from stoa.solutions.answer_reviews import events
 from stoa.solutions.answer_reviews.keeping import (
     found,
@@ -133,9 +132,10 @@ async def label(call: Call, request: Label) -> ReviewView:
 async def event_log(call: Call, request: ListEvents) -> EventLines:
     """List what has been published about reviews, and whether every consumer has it."""
     log = call.platform.events.log
-    most = request.limit if not request.review else MOST
     types = [each.type for each in events.EVENTS]
-    found_ = await log.list(call.caller, types=types, limit=most)
+    found_ = await log.list(
+        call.caller, types=types, subject=request.review or None, limit=request.limit
+    )
     return EventLines(
         events=[
             EventLine(
@@ -148,7 +148,7 @@ async def event_log(call: Call, request: ListEvents) -> EventLines:
                 dead=each.dead,
             )
             for each in found_
-            if each.event.source == events.SOURCE and request.review in ("", each.event.subject)
+            if each.event.source == events.SOURCE
         ]
     )
 
