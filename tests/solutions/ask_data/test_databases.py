@@ -10,6 +10,8 @@ from sqlalchemy import select
 from stoa.base.database import EVERY_WORKSPACE
 from stoa.base.errors import Conflict, Forbidden, InvalidInput, NotFound, StoaError
 from stoa.base.identity.caller import Role
+from stoa.solutions.ask_data.cards import card
+from stoa.solutions.ask_data.drafting import describe_inputs
 from stoa.solutions.ask_data.tables import ConnectionRow
 from tests.solutions.ask_data.conftest import TRIPS, Desk, bikes
 
@@ -232,3 +234,25 @@ async def test_a_database_of_another_kind_of_name(desk: Desk, tmp_path: Path) ->
     await desk.call("connect", name="bikes", url=f"sqlite:///{bikes(tmp_path, more)}")
     answer = await desk.call("run_sql", database="bikes", sql='SELECT count(*) FROM "Order Line"')
     assert answer.sql_answer.rows == [[0]]
+
+
+async def test_a_view_shows_no_values_that_a_policy_hides(desk: Desk, tmp_path: Path) -> None:
+    view = "CREATE VIEW contact AS SELECT name, email FROM customer;"
+    await desk.call("connect", name="bikes", url=f"sqlite:///{bikes(tmp_path, view)}")
+    assert "contact" in (await desk.call("export", database="bikes")).text
+    policy = {"database": "bikes", "role": "member", "masked": {"customer": ["email"]}}
+    await desk.call("policy", **policy)
+    shown = (await desk.beside("mia").call("export", database="bikes")).text
+    assert "contact" not in shown
+    assert "@example.org" not in shown
+    await desk.call("policy", **policy | {"masked": {"contact": ["email"]}})
+    assert "contact" in (await desk.beside("mia").call("export", database="bikes")).text
+
+
+async def test_drafts_are_not_made_of_values(asked: Desk) -> None:
+    """Every role reads a description, also one from which a policy hides the values."""
+    tables = (await asked.call("catalogue", database="bikes")).catalogue.tables
+    town = next(table for table in tables if table.name == "town")
+    assert "Larkfield" in card(town)
+    assert "Larkfield" not in describe_inputs(town).table
+    assert "region" in describe_inputs(town).table

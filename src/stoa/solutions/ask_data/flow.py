@@ -251,7 +251,7 @@ class Asking:
         answer.seconds = self._watch.seconds
         answer.input_tokens = self._watch.input_tokens
         answer.output_tokens = self._watch.output_tokens
-        await keep_answer(self._call, self._known.connection, answer, pair_id)
+        await keep_answer(self._call, self._known, answer, pair_id)
         # A run keeps its events; rows are kept elsewhere, and not for good.
         told = None if self._call.run_id else answer
         await self._call.emit(
