@@ -382,3 +382,8 @@ def test_hints_name_no_table_that_is_not_permitted() -> None:
     with pytest.raises(Refused) as caught:
         _guard("SELECT id FROM produkt", Policy(tables=frozenset({"customer"})))
     assert "product" not in str(caught.value)
+
+
+def test_functions_whose_memory_grows_with_the_square_are_refused() -> None:
+    with pytest.raises(Refused, match="damerau_levenshtein"):
+        _guard("SELECT damerau_levenshtein(name, name) FROM customer", dialect="duckdb")

@@ -107,7 +107,7 @@ async def test_descriptions_come_from_a_csv(asked: Desk) -> None:
     trip = next(table for table in exported["tables"] if table["name"] == "trip")
     assert trip["description"] == "A rental"
     assert next(c for c in trip["columns"] if c["name"] == "fee")["description"] == "In euros"
-    for wrong in ("", "a,b\n1,2\n"):
+    for wrong in ("", "a,b\n1,2\n", f"table,description\ntrip,{'x' * 200_000}\n"):
         with pytest.raises(InvalidInput):
             await asked.call("import_descriptions", database="bikes", text=wrong)
 
@@ -256,3 +256,10 @@ async def test_drafts_are_not_made_of_values(asked: Desk) -> None:
     assert "Larkfield" in card(town)
     assert "Larkfield" not in describe_inputs(town).table
     assert "region" in describe_inputs(town).table
+
+
+async def test_who_may_not_connect_may_not_try_addresses(asked: Desk, tmp_path: Path) -> None:
+    editor = asked.beside("eda", Role.EDITOR)
+    assert (await editor.call("test", database="bikes")).read_only
+    with pytest.raises(Forbidden):
+        await editor.call("test", url=f"sqlite:///{tmp_path / 'bikes.sqlite'}")

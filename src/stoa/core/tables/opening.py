@@ -70,6 +70,9 @@ class OpenDatabases:
             key=lambda key: self._open[key].used_at,
         )
         surplus = max(0, len(self._open) - self._most)
-        for place, key in enumerate(resting):
-            if place < surplus or moment - self._open[key].used_at > self._idle:
-                await self.drop(key)
+        leaving = [
+            self._open.pop(key).database  # all at once: others use and tidy while these close
+            for place, key in enumerate(resting)
+            if place < surplus or moment - self._open[key].used_at > self._idle
+        ]
+        await asyncio.gather(*(database.close() for database in leaving))

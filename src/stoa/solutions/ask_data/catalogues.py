@@ -242,7 +242,12 @@ def _lines(content: bytes) -> list[tuple[str, str, str]]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput("The file is no UTF-8 text.", hint="Save it as CSV (UTF-8).") from error
-    rows = list(csv.reader(io.StringIO(text)))
+    try:
+        rows = list(csv.reader(io.StringIO(text)))
+    except csv.Error as error:
+        raise InvalidInput(
+            f"The file can't be read as CSV: {error}.", hint="Check its quotes."
+        ) from error
     head = [name.strip().lower() for name in rows[0]] if rows else []
     places = [_place(head, "table", "table_name"), _place(head, "description", "table_description")]
     if None in places:

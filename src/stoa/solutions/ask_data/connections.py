@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from stoa.base.database import new_id, now
 from stoa.base.errors import Conflict, Forbidden, InvalidInput, NotFound
+from stoa.base.identity.caller import OWNERS
 from stoa.base.identity.people import SAMPLE_WORKSPACE
 from stoa.base.secrets import SecretBox, load_secret
 from stoa.base.settings import Settings
@@ -94,6 +95,8 @@ async def test(call: Call, request: TryConnection) -> HealthView:
     if bool(request.database) == bool(request.url):
         raise InvalidInput("Give a database or a URL.", hint="One of the two, not both.")
     if request.url:
+        if call.caller.role not in OWNERS:
+            raise Forbidden("Only owners try URLs.", hint="Name a database that is connected.")
         async with _database(call, checked_url(call, request.url)) as database:
             return _health(await database.check())
     row = await find(call, request.database)
