@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -263,3 +264,14 @@ async def test_who_may_not_connect_may_not_try_addresses(asked: Desk, tmp_path: 
     assert (await editor.call("test", database="bikes")).read_only
     with pytest.raises(Forbidden):
         await editor.call("test", url=f"sqlite:///{tmp_path / 'bikes.sqlite'}")
+
+
+async def test_a_refresh_names_no_table_that_a_policy_hides(asked: Desk, tmp_path: Path) -> None:
+    await asked.call("policy", database="bikes", role="editor", tables=["town"])
+    with closing(sqlite3.connect(tmp_path / "bikes.sqlite")) as connection:
+        for change in ("CREATE TABLE wage (id INTEGER)", "DROP TABLE repair"):
+            connection.execute(change)
+        for table in ("town", "trip"):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN note TEXT")
+    found = await asked.beside("eda", Role.EDITOR).call("refresh", database="bikes")
+    assert (found.added, found.removed, found.changed) == ([], [], ["town"])

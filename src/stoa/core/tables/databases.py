@@ -64,7 +64,7 @@ class ReadOnlyDatabase:
 
     @property
     def shown(self) -> str:
-        """Its URL without the password."""
+        """Its URL without the login."""
         return self._location.shown
 
     async def __aenter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Where a database is: a URL taken apart, checked, and told without its password.
+"""Where a database is: a URL taken apart, checked, and told without its login.
 
     sqlite:////srv/data/shop.sqlite        duckdb:////srv/data/shop.duckdb
     postgresql://reader:secret@host/shop   mysql://reader:secret@host/shop   (mariadb:// is the same)
@@ -61,7 +61,7 @@ class Location:
 
     dialect: Dialect
     shown: str
-    """The URL without password."""
+    """The URL without its login: errors tell it to people who may only ask."""
     path: Path | None = None
     host: str = ""
     port: int = 0
@@ -165,7 +165,7 @@ def _server(parsed: sa.URL, dialect: Dialect, rules: Rules) -> Location:
     own = {own for own, at, name in rules.own_servers if (at, name) == (port, parsed.database)}
     if host in own:
         raise _is_stoas()
-    shown = sa.URL.create(dialect, parsed.username, None, host, parsed.port, parsed.database)
+    shown = sa.URL.create(dialect, None, None, host, parsed.port, parsed.database)
     return Location(
         dialect,
         shown.render_as_string(),

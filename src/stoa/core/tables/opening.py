@@ -1,4 +1,5 @@
-"""Keeps connected databases open between questions: one pool each, closed when nobody asked for a while.
+"""Keeps connected databases open between questions: one pool each. Those that nobody
+asked for a while are closed when the next one is done with.
 
 A database is made by whoever knows its URL, under a key that changes with the URL. It knows no
 workspace and no rights: those are checked by whoever asks for the key.
