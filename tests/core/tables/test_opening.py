@@ -54,15 +54,24 @@ async def test_a_key_that_can_not_be_opened_leaves_nothing(tmp_path: Path) -> No
     await opened.close()
 
 
-async def test_many_may_tidy_at_once(sqlite_shop: str) -> None:
-    opened = OpenDatabases(most=1)
+async def test_two_may_tidy_at_once(sqlite_shop: str) -> None:
+    opened = OpenDatabases(idle_seconds=0.01)
+    both = asyncio.Event()
 
-    async def ask(key: str) -> None:
+    async def use(key: str) -> None:
         async with opened.use(key, lambda: ReadOnlyDatabase(sqlite_shop)) as database:
             await database.run("SELECT 1", seconds=30, rows=1, bytes=100)
+            await both.wait()
 
-    for _ in range(3):
-        await asyncio.gather(*(ask(f"key {number}") for number in range(8)))
+    async with asyncio.TaskGroup() as tasks:
+        for key in ("a", "b", "c", "d"):
+            tasks.create_task(use(key))
+        both.set()
+    both.clear()
+    late = [asyncio.create_task(use(key)) for key in ("e", "f")]
+    await asyncio.sleep(0.05)  # longer than they may be idle
+    both.set()
+    await asyncio.gather(*late)
     await opened.close()
 
 
