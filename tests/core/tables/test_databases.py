@@ -312,3 +312,19 @@ async def test_a_server_that_says_nothing_is_given_up(scheme: str) -> None:
         async with ReadOnlyDatabase(url) as opened:
             with pytest.raises(ProviderError):
                 await opened.check()
+
+
+async def test_duckdb_writes_no_file_for_what_is_larger_than_memory(duckdb_shop: str) -> None:
+    async with ReadOnlyDatabase(duckdb_shop) as shop:
+        sql = "SELECT current_setting('temp_directory')"
+        assert (await shop.run(sql, **LIMITS)).rows == [("",)]
+
+
+async def test_sqlite_makes_no_text_that_a_function_takes_hours_for(sqlite_shop: str) -> None:
+    """`replace` is not interrupted and takes the square of a text's length."""
+    text = f"SELECT '{'a' * 10_000}' AS x"
+    for _ in range(7):
+        text = f"SELECT x || x AS x FROM ({text})"
+    async with ReadOnlyDatabase(sqlite_shop) as shop:
+        with pytest.raises(QueryFailed, match="too big"):
+            await shop.run(f"SELECT length(replace(x, x || 'b', '')) FROM ({text})", **LIMITS)

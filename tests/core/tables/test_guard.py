@@ -376,3 +376,14 @@ def test_what_comes_out_is_allowed_and_stays_the_same(dialect: Dialect, sql: str
         assert guard(once.sql, catalogue, policy, limit=50).sql == once.sql
         if policy is NORTH and "customer" in once.tables:
             assert "(region = 'north')" in once.sql
+
+
+def test_hints_name_no_table_that_is_not_permitted() -> None:
+    with pytest.raises(Refused) as caught:
+        _guard("SELECT id FROM produkt", Policy(tables=frozenset({"customer"})))
+    assert "product" not in str(caught.value)
+
+
+def test_functions_whose_memory_grows_with_the_square_are_refused() -> None:
+    with pytest.raises(Refused, match="damerau_levenshtein"):
+        _guard("SELECT damerau_levenshtein(name, name) FROM customer", dialect="duckdb")

@@ -84,9 +84,9 @@ def test_what_is_not_opened(url: str) -> None:
     assert caught.value.hint
 
 
-def test_passwords_are_not_shown() -> None:
+def test_logins_are_not_shown() -> None:
     found = locate("postgresql://me:s3cret@db/shop")
-    assert found.shown == "postgresql://me@db/shop"
+    assert found.shown == "postgresql://db/shop"
     assert "s3cret" not in repr(found)
     for url in ("oracle://me:s3cret@db/x", "postgresql://me:s3cret@db/x?options=1", "x://:s3cret@"):
         with pytest.raises(InvalidInput) as caught:
@@ -122,7 +122,10 @@ def _arguments(host: str, *, private: bool) -> dict[str, object]:
     return locate(f"postgresql://me@{host}/shop", Rules(private=private)).arguments()
 
 
-@pytest.mark.parametrize("host", ["169.254.169.254", "0.0.0.0", "224.0.0.1", "[fe80::1]", "[::]"])
+@pytest.mark.parametrize(
+    "host",
+    ["169.254.169.254", "0.0.0.0", "224.0.0.1", "[fe80::1]", "[::]", "[::ffff:169.254.169.254]"],
+)
 def test_some_addresses_are_never_connected_to(host: str) -> None:
     with pytest.raises(InvalidInput, match="not connected to"):
         _arguments(host, private=True)
@@ -133,6 +136,33 @@ def test_private_addresses_are_the_operators_choice(host: str) -> None:
     assert "hostaddr" in _arguments(host, private=True)
     with pytest.raises(InvalidInput, match="not connected to"):
         _arguments(host, private=False)
+
+
+@pytest.mark.parametrize(
+    ("mine", "given"),
+    [
+        ("localhost", "127.0.0.1"),
+        ("127.0.0.1", "LOCALHOST"),
+        ("127.0.0.1", "[::1]"),
+        ("localhost", "?host=/run/postgresql"),
+        ("", "?host=/run/postgresql"),
+        ("", "localhost"),
+        ("10.0.0.8", "[::ffff:10.0.0.8]"),
+    ],
+)
+def test_stoas_own_server_is_refused_by_every_name(mine: str, given: str) -> None:
+    host, _, option = given.partition("?")
+    rules = Rules(own_servers=frozenset({(mine, 5432, "stoa")}))
+    found = locate(f"postgresql://me@{host}/stoa?{option}", rules)
+    with pytest.raises(InvalidInput, match="own"):
+        found.arguments()
+    assert locate(f"postgresql://me@{host}/shop?{option}", rules).arguments()
+
+
+def test_the_passwords_of_whoever_runs_stoa_are_not_tried() -> None:
+    given = _arguments("127.0.0.1", private=True)
+    assert given["password"] == ""
+    assert not Path(str(given["passfile"])).exists()
 
 
 def test_sockets_are_private() -> None:

@@ -1,9 +1,11 @@
 """Databases that stay open between questions, and are closed when nobody asks."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from stoa.base.errors import ProviderError, QueryTimeout
 from stoa.core.tables.databases import ReadOnlyDatabase
 from stoa.core.tables.opening import OpenDatabases
 
@@ -50,3 +52,40 @@ async def test_a_key_that_can_not_be_opened_leaves_nothing(tmp_path: Path) -> No
             pass
     await opened.drop("key")
     await opened.close()
+
+
+async def test_two_may_tidy_at_once(sqlite_shop: str) -> None:
+    opened = OpenDatabases(idle_seconds=0.01)
+    both = asyncio.Event()
+
+    async def use(key: str) -> None:
+        async with opened.use(key, lambda: ReadOnlyDatabase(sqlite_shop)) as database:
+            await database.run("SELECT 1", seconds=30, rows=1, bytes=100)
+            await both.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        for key in ("a", "b", "c", "d"):
+            tasks.create_task(use(key))
+        both.set()
+    both.clear()
+    late = [asyncio.create_task(use(key)) for key in ("e", "f")]
+    await asyncio.sleep(0.05)  # longer than they may be idle
+    both.set()
+    await asyncio.gather(*late)
+    await opened.close()
+
+
+async def test_whoever_uses_one_that_is_dropped_is_told(sqlite_shop: str) -> None:
+    opened = OpenDatabases()
+    async with opened.use("key", lambda: ReadOnlyDatabase(sqlite_shop)) as database:
+        slow = f"SELECT count(*) FROM {', '.join(f'orders {name}' for name in 'abcdefghijklmno')}"
+        asking = [
+            asyncio.create_task(database.run(slow, seconds=0.5, rows=1, bytes=100))
+            for _ in range(9)  # more than it has threads, so that some wait
+        ]
+        await asyncio.sleep(0)
+        await opened.drop("key")
+        for each in await asyncio.gather(*asking, return_exceptions=True):
+            assert isinstance(each, ProviderError | QueryTimeout), repr(each)
+        with pytest.raises(ProviderError):
+            await database.run("SELECT 1", seconds=5, rows=1, bytes=100)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from stoa.base.errors import InvalidInput, NotFound, ProviderError, StoaError
+from stoa.base.identity.caller import Caller, Role
 from stoa.solutions.ask_data.schema import LONGEST_QUESTION, Ask
 from tests.solutions.ask_data.conftest import SCRIPT, TRIPS, Desk, bikes
 
@@ -272,3 +273,21 @@ async def test_submitted_questions_are_answered_in_the_background(asked: Desk) -
 def test_an_ask_takes_either_way_but_not_both() -> None:
     assert Ask(database="x", question="a").questions == ["a"]
     assert Ask(database="x", input_queries=["a", "b"]).questions == ["a", "b"]
+
+
+async def test_rows_come_back_only_under_the_rights_they_were_read_with(asked: Desk) -> None:
+    policy = {"database": "bikes", "role": "member", "tables": ["trip"]}
+    await asked.call("policy", **policy)
+    answer = await asked.one("How many towns are there?")
+    assert answer.sql_answer is not None
+    key = Caller(asked.caller.workspace_id, asked.caller.user_id, Role.MEMBER)
+    lesser = Desk(asked.house, key)
+    for operation, request in (("result", {"id": answer.id}), ("download", {"answer": answer.id})):
+        with pytest.raises(NotFound):
+            await lesser.call(operation, **request)
+        assert await asked.call(operation, **request)
+    own = await lesser.one(TRIPS)
+    assert (await lesser.call("result", id=own.id)).answers == [own]
+    await asked.call("policy", **policy | {"masked": {"trip": ["fee"]}})
+    with pytest.raises(NotFound):
+        await lesser.call("result", id=own.id)

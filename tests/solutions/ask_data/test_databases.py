@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from sqlalchemy import select
 from stoa.base.database import EVERY_WORKSPACE
 from stoa.base.errors import Conflict, Forbidden, InvalidInput, NotFound, StoaError
 from stoa.base.identity.caller import Role
+from stoa.solutions.ask_data.cards import card
+from stoa.solutions.ask_data.drafting import describe_inputs
 from stoa.solutions.ask_data.tables import ConnectionRow
 from tests.solutions.ask_data.conftest import TRIPS, Desk, bikes
 
@@ -50,6 +53,9 @@ async def test_stoas_own_files_and_other_places_are_refused(desk: Desk, tmp_path
         (f"sqlite:///{home / 'stoa.sqlite'}", Forbidden),
         (f"sqlite:///{tmp_path / 'link.sqlite'}", Forbidden),
         ("sqlite:////etc/hostname", Forbidden),
+        ("SQLite:////etc/hostname", Forbidden),
+        ("DUCKDB:////etc/hostname", Forbidden),
+        ("postgresql://me:secret@host:port/x", InvalidInput),
         (f"sqlite:///{tmp_path / 'none.sqlite'}", InvalidInput),
         ("sqlite://", InvalidInput),
         ("sqlite:///:memory:", InvalidInput),
@@ -102,7 +108,7 @@ async def test_descriptions_come_from_a_csv(asked: Desk) -> None:
     trip = next(table for table in exported["tables"] if table["name"] == "trip")
     assert trip["description"] == "A rental"
     assert next(c for c in trip["columns"] if c["name"] == "fee")["description"] == "In euros"
-    for wrong in ("", "a,b\n1,2\n"):
+    for wrong in ("", "a,b\n1,2\n", f"table,description\ntrip,{'x' * 200_000}\n"):
         with pytest.raises(InvalidInput):
             await asked.call("import_descriptions", database="bikes", text=wrong)
 
@@ -229,3 +235,43 @@ async def test_a_database_of_another_kind_of_name(desk: Desk, tmp_path: Path) ->
     await desk.call("connect", name="bikes", url=f"sqlite:///{bikes(tmp_path, more)}")
     answer = await desk.call("run_sql", database="bikes", sql='SELECT count(*) FROM "Order Line"')
     assert answer.sql_answer.rows == [[0]]
+
+
+async def test_a_view_shows_no_values_that_a_policy_hides(desk: Desk, tmp_path: Path) -> None:
+    view = "CREATE VIEW contact AS SELECT name, email FROM customer;"
+    await desk.call("connect", name="bikes", url=f"sqlite:///{bikes(tmp_path, view)}")
+    assert "contact" in (await desk.call("export", database="bikes")).text
+    policy = {"database": "bikes", "role": "member", "masked": {"customer": ["email"]}}
+    await desk.call("policy", **policy)
+    shown = (await desk.beside("mia").call("export", database="bikes")).text
+    assert "contact" not in shown
+    assert "@example.org" not in shown
+    await desk.call("policy", **policy | {"masked": {"contact": ["email"]}})
+    assert "contact" in (await desk.beside("mia").call("export", database="bikes")).text
+
+
+async def test_drafts_are_not_made_of_values(asked: Desk) -> None:
+    """Every role reads a description, also one from which a policy hides the values."""
+    tables = (await asked.call("catalogue", database="bikes")).catalogue.tables
+    town = next(table for table in tables if table.name == "town")
+    assert "Larkfield" in card(town)
+    assert "Larkfield" not in describe_inputs(town).table
+    assert "region" in describe_inputs(town).table
+
+
+async def test_who_may_not_connect_may_not_try_addresses(asked: Desk, tmp_path: Path) -> None:
+    editor = asked.beside("eda", Role.EDITOR)
+    assert (await editor.call("test", database="bikes")).read_only
+    with pytest.raises(Forbidden):
+        await editor.call("test", url=f"sqlite:///{tmp_path / 'bikes.sqlite'}")
+
+
+async def test_a_refresh_names_no_table_that_a_policy_hides(asked: Desk, tmp_path: Path) -> None:
+    await asked.call("policy", database="bikes", role="editor", tables=["town"])
+    with closing(sqlite3.connect(tmp_path / "bikes.sqlite")) as connection:
+        for change in ("CREATE TABLE wage (id INTEGER)", "DROP TABLE repair"):
+            connection.execute(change)
+        for table in ("town", "trip"):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN note TEXT")
+    found = await asked.beside("eda", Role.EDITOR).call("refresh", database="bikes")
+    assert (found.added, found.removed, found.changed) == ([], [], ["town"])

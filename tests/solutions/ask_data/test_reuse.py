@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from stoa.base.identity.caller import Role
 from stoa.solutions.ask_data.reuse import NEW, Answered, find_nearest, keep_pair, not_looked
+from stoa.solutions.ask_data.tables import PairRow
 from tests.solutions.ask_data.conftest import TRIPS, Desk
 from tests.solutions.ask_data.semantic import test_literals as literals
 
@@ -119,3 +122,20 @@ async def test_no_edited_question_is_ever_answered_by_its_neighbour(stored: Any)
     assert false == []
     for question in questions:
         assert await look(question), question
+
+
+@pytest.mark.parametrize("good", [True, False])
+async def test_a_judgement_is_of_the_query_that_was_judged(asked: Desk, good: bool) -> None:
+    """The pair may hold a newer query than the answer that somebody judges."""
+    first = await asked.one(TRIPS)
+    platform, workspace = asked.house.platform, asked.caller.workspace_id
+
+    def pair(session: Session) -> PairRow:
+        return session.scalars(sa.select(PairRow)).one()
+
+    def renew(session: Session) -> None:
+        pair(session).sql = "SELECT COUNT(DISTINCT id) FROM trip"
+
+    await platform.database.write(renew, workspace=workspace)
+    await asked.call("feedback", answer=first.id, good=good)
+    assert (await platform.database.read(pair, workspace=workspace)).state == NEW

@@ -1,5 +1,6 @@
 """How rows are told and shown: sentences, charts by shape, values, cards of tables."""
 
+import io
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,8 +11,9 @@ from stoa.core.tables.catalogue import Catalogue, Column, ForeignKey, Table
 from stoa.solutions.ask_data.cards import card, within_budget
 from stoa.solutions.ask_data.charting import suggest
 from stoa.solutions.ask_data.choosing import _with_neighbours
+from stoa.solutions.ask_data.exporting import as_parquet
 from stoa.solutions.ask_data.results import cell, heading, told
-from stoa.solutions.ask_data.schema import ResultColumn
+from stoa.solutions.ask_data.schema import ResultColumn, ResultTable
 from stoa.solutions.ask_data.writing import write
 
 VALUES: list[tuple[Any, Any]] = [
@@ -116,3 +118,14 @@ def test_neighbours_come_along() -> None:
     chosen = [table.name for table in _with_neighbours(catalogue, [customer, line])]
     assert chosen[:2] == ["customer", "line"]
     assert set(chosen[2:]) == {"order", "product"}
+
+
+def test_every_column_of_a_parquet_file_has_its_own_name() -> None:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    names = ["name", "name", "name_2", "name"]
+    columns = [ResultColumn(name=name, kind="integer") for name in names]
+    table = ResultTable(columns=columns, rows=[[1, 2, 3, 4]], truncated=False)
+    read = pq.read_table(io.BytesIO(as_parquet(table)))
+    assert read.num_columns == len(set(read.column_names)) == 4
+    assert list(read.to_pylist()[0].values()) == [1, 2, 3, 4]

@@ -64,7 +64,7 @@ class ReadOnlyDatabase:
 
     @property
     def shown(self) -> str:
-        """Its URL without the password."""
+        """Its URL without the login."""
         return self._location.shown
 
     async def __aenter__(self) -> Self:
@@ -127,7 +127,10 @@ class ReadOnlyDatabase:
     async def _stoppable(self, work: Callable[[Running], T], seconds: float) -> T:
         """Run blocking work in a thread; stop it in the database on time-out and on cancellation."""
         running = Running(seconds)
-        submitted = self._threads.submit(work, running)
+        try:
+            submitted = self._threads.submit(work, running)
+        except RuntimeError as error:  # closed meanwhile: disconnected, or the house shuts down
+            raise unreachable(self.shown) from error
         future = asyncio.wrap_future(submitted)
         try:
             done, _ = await asyncio.wait({future}, timeout=seconds + _OWN_LIMIT)
@@ -139,6 +142,8 @@ class ReadOnlyDatabase:
             submitted.cancel()
             await _stop(running, future)
             raise timed_out() if future.done() else unreachable(self.shown)
+        if future.cancelled():  # closed before its turn came; not the caller's own cancellation
+            raise unreachable(self.shown)
         return future.result()
 
 

@@ -1,4 +1,4 @@
-"""Where a database is: a URL taken apart, checked, and told without its password.
+"""Where a database is: a URL taken apart, checked, and told without its login.
 
     sqlite:////srv/data/shop.sqlite        duckdb:////srv/data/shop.duckdb
     postgresql://reader:secret@host/shop   mysql://reader:secret@host/shop   (mariadb:// is the same)
@@ -36,6 +36,8 @@ _OPTIONS: Final[dict[Dialect, frozenset[str]]] = {
     "postgresql": frozenset({"sslmode", "host"}),
     "mysql": frozenset({"ssl"}),
 }
+_NO_FILE: Final = "/nonexistent/pgpass"
+_HERE: Final = "this machine"
 _SSL_MODES: Final = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
 
 
@@ -46,7 +48,7 @@ class Rules:
     own_files: tuple[Path, ...] = ()
     """Files and folders that are Stoa's own: nothing in them is a database to connect."""
     own_servers: frozenset[tuple[str, int, str]] = frozenset()
-    """(host, port, database) of Stoa's own stores."""
+    """(host, port, database) of Stoa's own stores; no host: a socket of this machine."""
     folders: tuple[Path, ...] = ()
     """Where files may lie; empty: anywhere else."""
     private: bool = True
@@ -59,7 +61,7 @@ class Location:
 
     dialect: Dialect
     shown: str
-    """The URL without password."""
+    """The URL without its login: errors tell it to people who may only ask."""
     path: Path | None = None
     host: str = ""
     port: int = 0
@@ -68,6 +70,8 @@ class Location:
     database: str = ""
     options: tuple[tuple[str, str], ...] = ()
     private: bool = True
+    own: frozenset[str] = frozenset()
+    """Hosts at which a database of this name and port is Stoa's own."""
 
     def arguments(self) -> dict[str, Any]:
         """What the driver connects with; the host's address is checked now.
@@ -75,6 +79,8 @@ class Location:
         Raises:
             InvalidInput: there is no such host, or its address is not one to connect to.
         """
+        if any(_places(self.host) & _places(own) for own in self.own):
+            raise _is_stoas()
         given: dict[str, Any] = {"user": self.user or None, "password": self.password or None}
         options = dict(self.options)
         if self.dialect == "mysql":
@@ -82,9 +88,11 @@ class Location:
             if options.get("ssl") == "true":
                 given["ssl"] = {"check_hostname": False}
         else:
-            given |= {"host": self.host, "dbname": self.database, **options}
+            given |= {"host": self.host, "port": self.port, "dbname": self.database, **options}
             if not self.host.startswith("/"):
-                given |= {"hostaddr": self._address(), "port": self.port}
+                given["hostaddr"] = self._address()
+            # libpq would else try the passwords of whoever runs Stoa: they are not the caller's.
+            given |= {"password": self.password, "passfile": _NO_FILE}
         return {name: value for name, value in given.items() if value is not None}
 
     def _address(self) -> str:
@@ -94,7 +102,7 @@ class Location:
             raise InvalidInput(
                 f"There is no host '{self.host}'.", hint="Check the URL for typing slips."
             ) from error
-        addresses = [ipaddress.ip_address(str(each[4][0]).split("%")[0]) for each in found]
+        addresses = [_plain_address(str(each[4][0])) for each in found]
         for address in addresses:
             if address.is_link_local or address.is_multicast or address.is_unspecified:
                 raise _refused_address(self.host, "Name the host that the database runs on.")
@@ -106,6 +114,11 @@ class Location:
 
 
 _ANYWHERE: Final = Rules()
+
+
+def names_file(url: sa.URL) -> bool:
+    """Whether a URL names a file of this machine, however its scheme is spelled."""
+    return _DIALECTS.get(url.drivername.lower()) in ("sqlite", "duckdb")
 
 
 def locate(url: str, rules: Rules = _ANYWHERE) -> Location:
@@ -149,9 +162,10 @@ def _server(parsed: sa.URL, dialect: Dialect, rules: Rules) -> Location:
     if options.get("sslmode", "prefer") not in _SSL_MODES:
         raise InvalidInput("There is no such sslmode.", hint=", ".join(sorted(_SSL_MODES)))
     port = parsed.port or _PORTS[dialect]
-    if (host, port, parsed.database) in rules.own_servers:
-        raise InvalidInput("This is Stoa's own database.", hint="Connect another one.")
-    shown = sa.URL.create(dialect, parsed.username, None, host, parsed.port, parsed.database)
+    own = {own for own, at, name in rules.own_servers if (at, name) == (port, parsed.database)}
+    if host in own:
+        raise _is_stoas()
+    shown = sa.URL.create(dialect, None, None, host, parsed.port, parsed.database)
     return Location(
         dialect,
         shown.render_as_string(),
@@ -162,6 +176,7 @@ def _server(parsed: sa.URL, dialect: Dialect, rules: Rules) -> Location:
         database=parsed.database,
         options=tuple(sorted(options.items())),
         private=rules.private,
+        own=frozenset(own),
     )
 
 
@@ -182,6 +197,28 @@ def _checked_path(given: str, rules: Rules) -> Path:
     if not path.is_file():
         raise InvalidInput("There is no such file on the server.", hint="Give its full path.")
     return path
+
+
+def _is_stoas() -> InvalidInput:
+    return InvalidInput("This is Stoa's own database.", hint="Connect another one.")
+
+
+def _places(host: str) -> set[str]:
+    """What a host is known by: its addresses, and one word for this machine's many names."""
+    if not host or host.startswith("/"):
+        return {_HERE}
+    name = host.lower().rstrip(".")
+    try:
+        found = [_plain_address(str(each[4][0])) for each in socket.getaddrinfo(name, None)]
+    except (OSError, UnicodeError):
+        return {name}
+    return {name, *(_HERE if each.is_loopback else str(each) for each in found)}
+
+
+def _plain_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address; an IPv4 one in IPv6's clothes is the IPv4 one."""
+    address = ipaddress.ip_address(text.split("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _refused_address(host: str, hint: str) -> InvalidInput:

@@ -1,4 +1,5 @@
-"""Keeps connected databases open between questions: one pool each, closed when nobody asked for a while.
+"""Keeps connected databases open between questions: one pool each. Those that nobody
+asked for a while are closed when the next one is done with.
 
 A database is made by whoever knows its URL, under a key that changes with the URL. It knows no
 workspace and no rights: those are checked by whoever asks for the key.
@@ -70,6 +71,9 @@ class OpenDatabases:
             key=lambda key: self._open[key].used_at,
         )
         surplus = max(0, len(self._open) - self._most)
-        for place, key in enumerate(resting):
-            if place < surplus or moment - self._open[key].used_at > self._idle:
-                await self.drop(key)
+        leaving = [
+            self._open.pop(key).database  # all at once: others use and tidy while these close
+            for place, key in enumerate(resting)
+            if place < surplus or moment - self._open[key].used_at > self._idle
+        ]
+        await asyncio.gather(*(database.close() for database in leaving))

@@ -23,3 +23,10 @@ class Policy:
     def is_open(self) -> bool:
         """It holds nothing: everything may be seen."""
         return self.tables is None and not self.rows and not self.masked
+
+    def shows(self, key: str, *, is_view: bool = False) -> bool:
+        """Whether the table of that key may be read at all."""
+        if self.tables is not None and key not in self.tables:
+            return False
+        named = key in (self.tables or ()) or key in self.rows or key in self.masked
+        return named or self.is_open or not is_view

@@ -16,15 +16,15 @@ _VALUES_SHOWN, _SAMPLES_SHOWN, _LONGEST_VALUE = 12, 3, 40
 def visible(catalogue: Catalogue, policy: Policy) -> Catalogue:
     """The catalogue without what a policy hides.
 
-    Masked columns are left out. Where only some rows of a table may be seen, its values, ranges and
+    Masked columns are left out, and views that the guard would refuse. Where only some rows of a table may be seen, its values, ranges and
     counts are left out too: they may stem from the other rows.
     """
-    if policy.tables is None and not policy.rows and not policy.masked:
+    if policy.is_open:
         return catalogue
     shown = [
         _visible_table(table, policy)
         for table in catalogue.tables
-        if policy.tables is None or table.key in policy.tables
+        if policy.shows(table.key, is_view=table.is_view)
     ]
     keys = {table.key for table in shown}
     kept = [

@@ -123,9 +123,17 @@ async def refresh(call: Call, request: DatabaseRequest) -> Refreshed:
     await call.progress("Reading tables, columns and values")
     async with opened(call, row) as database:
         fresh = await database.reflect()
-    return await call.platform.database.write(
+    found = await call.platform.database.write(
         lambda session: _refresh(session, row.id, fresh), workspace=call.caller.workspace_id
     )
+    policy = (await know(call, row)).policy
+    views = {table.key for table in fresh.tables if table.is_view}
+
+    def shown(keys: list[str]) -> list[str]:
+        return [key for key in keys if policy.shows(key, is_view=key in views)]
+
+    told = {"added": shown(found.added), "removed": shown(found.removed)}
+    return found.model_copy(update={**told, "changed": shown(found.changed)})
 
 
 def seen_table(seen: Catalogue, key: str) -> Table:
@@ -242,7 +250,12 @@ def _lines(content: bytes) -> list[tuple[str, str, str]]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput("The file is no UTF-8 text.", hint="Save it as CSV (UTF-8).") from error
-    rows = list(csv.reader(io.StringIO(text)))
+    try:
+        rows = list(csv.reader(io.StringIO(text)))
+    except csv.Error as error:
+        raise InvalidInput(
+            f"The file can't be read as CSV: {error}.", hint="Check its quotes."
+        ) from error
     head = [name.strip().lower() for name in rows[0]] if rows else []
     places = [_place(head, "table", "table_name"), _place(head, "description", "table_description")]
     if None in places:

@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session
 
 from stoa.base.database import new_id, now
 from stoa.base.errors import Conflict, Forbidden, InvalidInput, NotFound
+from stoa.base.identity.caller import OWNERS
 from stoa.base.identity.people import SAMPLE_WORKSPACE
 from stoa.base.secrets import SecretBox, load_secret
 from stoa.base.settings import Settings
 from stoa.contract import Call
 from stoa.core.tables.databases import Health, ReadOnlyDatabase
-from stoa.core.tables.location import Rules
+from stoa.core.tables.location import Rules, names_file
 from stoa.solutions.ask_data.schema import (
     Connect,
     Connections,
@@ -35,7 +36,6 @@ from stoa.solutions.ask_data.schema import (
 from stoa.solutions.ask_data.tables import CatalogueRow, ConnectionRow, DescriptionRow
 
 _PURPOSE = "ask_data.connection"
-_FILES = ("sqlite", "duckdb")
 _PORT = 5432
 SAMPLE_FOLDER = Path(__file__).resolve().parent / "sample"
 """Anybody may ask the sample."""
@@ -95,6 +95,8 @@ async def test(call: Call, request: TryConnection) -> HealthView:
     if bool(request.database) == bool(request.url):
         raise InvalidInput("Give a database or a URL.", hint="One of the two, not both.")
     if request.url:
+        if call.caller.role not in OWNERS:
+            raise Forbidden("Only owners try URLs.", hint="Name a database that is connected.")
         async with _database(call, checked_url(call, request.url)) as database:
             return _health(await database.check())
     row = await find(call, request.database)
@@ -170,13 +172,18 @@ def _database(call: Call, url: str) -> ReadOnlyDatabase:
 
 def rules_of(settings: Settings) -> Rules:
     """What nobody may connect: Stoa's own stores."""
-    servers = set()
+    servers: set[tuple[str, int, str]] = set()
+    files = [settings.home.resolve()]
     for address in (settings.resolved_database_url(), settings.index_url):
         url = sa.make_url(address) if "://" in address else None
-        if url is not None and url.host:
-            servers.add((url.host, url.port or _PORT, url.database or ""))
+        if url is None:
+            continue
+        if names_file(url):
+            files.append(Path(url.database or "").resolve())
+        elif url.get_backend_name().startswith("postgres"):
+            servers.add((url.host or "", url.port or _PORT, url.database or ""))
     return Rules(
-        own_files=(settings.home.resolve(),),
+        own_files=tuple(files),
         own_servers=frozenset(servers),
         private=settings.database_private,
     )
@@ -191,12 +198,12 @@ def checked_url(call: Call, url: str) -> str:
     """
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
+    except (sa.exc.ArgumentError, ValueError) as error:
         raise InvalidInput(
             "This is no database URL.",
             hint="Write it as sqlite:///file, postgresql://user:password@host/name, mysql://… or duckdb:///file.",
         ) from error
-    if parsed.get_backend_name() in _FILES:
+    if names_file(parsed):
         path = _checked_file(call, parsed)
         return parsed.set(database=str(path)).render_as_string(hide_password=False)
     return url
@@ -229,7 +236,7 @@ def _checked_file(call: Call, url: sa.URL) -> Path:
 def address_of(url: str) -> str:
     """Where a URL leads, without user, password and options."""
     parsed = sa.make_url(url)
-    if parsed.get_backend_name() in _FILES:
+    if names_file(parsed):
         return f"{parsed.get_backend_name()}: {Path(parsed.database or '').name}"
     port = f":{parsed.port}" if parsed.port else ""
     return (

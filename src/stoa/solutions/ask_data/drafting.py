@@ -1,4 +1,7 @@
-"""Drafts descriptions for tables that nobody described yet, for a person to correct."""
+"""Drafts descriptions for tables that nobody described yet, for a person to correct.
+
+Every role reads a description, so none is made of values: a policy may hide them from some.
+"""
 
 from pathlib import Path
 
@@ -8,7 +11,7 @@ from stoa.contract import Call
 from stoa.core.models.prompts import Prompt
 from stoa.core.tables.catalogue import Table
 from stoa.solutions.ask_data import offline
-from stoa.solutions.ask_data.cards import card
+from stoa.solutions.ask_data.cards import card, without_values
 from stoa.solutions.ask_data.catalogues import write_descriptions
 from stoa.solutions.ask_data.connections import find
 from stoa.solutions.ask_data.knowing import know
@@ -29,7 +32,7 @@ async def draft(call: Call, request: Draft) -> Drafted:
         await call.progress("Describing tables", done, len(bare))
 
         async def describe(table: Table = table) -> Description:
-            reply = await call.prompt(DESCRIBE, _inputs(table))
+            reply = await call.prompt(DESCRIBE, describe_inputs(table))
             return Description(text=f"{reply.answered_by}\n{reply.output.text}")
 
         found = await call.step(describe)
@@ -43,9 +46,12 @@ async def draft(call: Call, request: Draft) -> Drafted:
     return Drafted(described=len(texts), version=version, answered_by=answered_by)
 
 
-def _inputs(table: Table) -> DescribeInputs:
+def describe_inputs(table: Table) -> DescribeInputs:
+    """What the prompt is told of a table: its structure and comments, no values and no counts."""
+    columns = tuple(without_values(column) for column in table.columns)
+    shown = table.model_copy(update={"rows": None, "columns": columns})
     return DescribeInputs(
-        table=card(table),
+        table=card(shown),
         name=table.name,
         columns=[column.name for column in table.columns],
         refers_to=list(dict.fromkeys(key.to_table for key in table.foreign_keys)),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from typing import Any
 
 from stoa.solutions.ask_data.results import Cell
@@ -46,12 +47,13 @@ def _typed(values: list[Cell]) -> list[Any]:
 
 def _unlike(names: list[str]) -> list[str]:
     """Column names, each once: a second `name` becomes `name_2`."""
-    seen: dict[str, int] = {}
-    unlike = []
+    unlike: dict[str, None] = {}
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        unlike.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return unlike
+        free = (f"{name}_{count}" for count in itertools.count(2))
+        unlike[
+            name if name not in unlike else next(each for each in free if each not in unlike)
+        ] = None
+    return list(unlike)
 
 
 def _inert(value: Cell) -> Cell:

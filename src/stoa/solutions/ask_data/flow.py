@@ -169,7 +169,7 @@ class Asking:
             written = reply.output
             draft = _Draft(written.sql.strip(), written.reasoning, reply.answered_by)
             if not draft.sql:
-                return self._refused(draft, written, inputs)
+                return await self._refused(draft, written, inputs)
             draft = await self._try(draft)
             repairable = draft.problem in {"refused", "failed"} and reply.answered_by != OFFLINE
             if not repairable or self._repairs == MOST_REPAIRS:
@@ -201,11 +201,11 @@ class Asking:
         )
         return np.asarray(found[0])
 
-    def _refused(self, draft: _Draft, written: SqlDraft, inputs: SqlInputs) -> _Draft:
+    async def _refused(self, draft: _Draft, written: SqlDraft, inputs: SqlInputs) -> _Draft:
         draft.problem, draft.message = "not_in_database", written.reasoning
         draft.missing = list(written.missing)
         if draft.answered_by == OFFLINE:
-            draft.problem = offline.why_not(inputs)
+            draft.problem = await asyncio.to_thread(offline.why_not, inputs)
         return draft
 
     # --- guard, explain, run ---
@@ -251,7 +251,7 @@ class Asking:
         answer.seconds = self._watch.seconds
         answer.input_tokens = self._watch.input_tokens
         answer.output_tokens = self._watch.output_tokens
-        await keep_answer(self._call, self._known.connection, answer, pair_id)
+        await keep_answer(self._call, self._known, answer, pair_id)
         # A run keeps its events; rows are kept elsewhere, and not for good.
         told = None if self._call.run_id else answer
         await self._call.emit(

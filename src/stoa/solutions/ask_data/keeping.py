@@ -1,6 +1,7 @@
 """Answers that are kept: a line in the question log for good, the rows in the object store for a while.
 
-Rows were read with the rights of one person, so only that person gets them back. When they expire, the
+Rows were read with the rights of one person, so only that person gets them back, and only while those
+rights are the same: not by a key of a lesser role, nor after a policy was changed. When they expire, the
 log keeps question, query and figures; nothing of what the database held.
 """
 
@@ -13,15 +14,18 @@ from sqlalchemy.orm import Session
 from stoa.base.database import now
 from stoa.base.errors import NotFound
 from stoa.contract import Call
+from stoa.solutions.ask_data.knowing import Known, digest_of, policy_of
 from stoa.solutions.ask_data.schema import Answer, Expire, Expired
 from stoa.solutions.ask_data.tables import ConnectionRow, QuestionRow, StoredResultRow
 
 _AT_ONCE = 500
 
 
-async def keep_answer(call: Call, connection: ConnectionRow, answer: Answer, pair_id: str) -> None:
+async def keep_answer(call: Call, known: Known, answer: Answer, pair_id: str) -> None:
     """Write the log line, and the answer with its rows until it expires."""
-    key = f"{call.caller.workspace_id}/ask_data/{connection.id}/{answer.id}.json"
+    connection = known.connection
+    rights = _rights(known.policy_digest)
+    key = f"{call.caller.workspace_id}/ask_data/{connection.id}/{rights}/{answer.id}.json"
     content = await asyncio.to_thread(lambda: answer.model_dump_json().encode())
     await call.platform.objects.put(key, content)
     moment = now()
@@ -66,13 +70,17 @@ async def keep_answer(call: Call, connection: ConnectionRow, answer: Answer, pai
 async def stored_answer(call: Call, answer_id: str) -> tuple[Answer, StoredResultRow]:
     """One of the caller's own answers with its rows. Raises NotFound, also when it is expired."""
 
-    def load(session: Session) -> StoredResultRow | None:
-        return session.get(StoredResultRow, answer_id)
+    def load(session: Session) -> tuple[StoredResultRow | None, str]:
+        row = session.get(StoredResultRow, answer_id)
+        policy = policy_of(session, row.connection_id if row else "", call.caller.role)
+        return row, _rights(digest_of(policy))
 
-    row = await call.platform.database.read(load, workspace=call.caller.workspace_id)
+    row, rights = await call.platform.database.read(load, workspace=call.caller.workspace_id)
     if row is None or row.workspace_id != call.caller.workspace_id:
         raise _gone(answer_id)
     if row.user_id != call.caller.user_id or row.expires_at <= now():
+        raise _gone(answer_id)
+    if f"/{rights}/" not in row.object_key:
         raise _gone(answer_id)
     content = await call.platform.objects.get(row.object_key)
     return await asyncio.to_thread(Answer.model_validate_json, content), row
@@ -123,6 +131,11 @@ def _seconds_by_step(answer: Answer) -> dict[str, float]:
     for step in answer.steps:
         seconds[step.name] = round(seconds.get(step.name, 0.0) + step.seconds, 4)
     return seconds
+
+
+def _rights(policy_digest: str) -> str:
+    """The folder of results that were read with these rights."""
+    return policy_digest[:32]
 
 
 def _gone(answer_id: str) -> NotFound:

@@ -193,10 +193,13 @@ async def keep_pair(
         return ""  # the connection was removed meanwhile
 
 
-def judge(session: Session, pair_id: str, *, good: bool) -> None:
-    """A person's word on a pair: good ones are preferred, bad ones are never used again."""
+def judge(session: Session, pair_id: str, sql: str, *, good: bool) -> None:
+    """A person's word on a pair: good ones are preferred, bad ones are never used again.
+
+    `sql` is the query that was judged: a word on another than the pair now holds says nothing of it.
+    """
     row = session.get(PairRow, pair_id) if pair_id else None
-    if row is None:
+    if row is None or row.sql != sql:
         return
     row.state = GOOD if good else BAD
 

@@ -92,7 +92,7 @@ async def feedback(call: Call, request: Feedback) -> Done:
         if row is None:
             raise NotFound("The answer was removed meanwhile.", hint="Ask again.")
         row.good, row.why = request.good, request.why
-        judge(session, row.pair_id, good=request.good)
+        judge(session, row.pair_id, row.sql, good=request.good)
         return Done(id=row.id)
 
     return await call.platform.database.write(note, workspace=call.caller.workspace_id)

@@ -36,6 +36,7 @@ _CONFIG: Final[dict[str, Any]] = {
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
     "memory_limit": "1GB",
+    "temp_directory": "",  # else it writes beside the file what does not fit in memory
     "threads": "4",
     "lock_configuration": "true",
 }

@@ -66,7 +66,8 @@ _LOOKS: Final = frozenset(
 )
 """Pragmas that the inspector asks with."""
 _LIMITS: Final = {
-    sqlite3.SQLITE_LIMIT_LENGTH: 50_000_000,
+    # Within one function nothing is interrupted, and `replace` takes the square of a text's length.
+    sqlite3.SQLITE_LIMIT_LENGTH: 1_000_000,
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 200_000,
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
     sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 500,

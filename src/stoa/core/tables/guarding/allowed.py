@@ -99,7 +99,7 @@ _BY_NAME: Final[dict[Dialect, str]] = {
         " weekday yearweek century decade millennium age ifnull list_value len list_contains"
         " array_length median quantile_cont quantile_disc mad approx_quantile fsum favg product"
         " bool_and bool_or first last any_value entropy regexp_matches regexp_split_to_array"
-        " string_split strip_accents jaccard jaro_similarity jaro_winkler_similarity damerau_levenshtein"
+        " string_split strip_accents jaccard jaro_similarity jaro_winkler_similarity"
         " hamming even gamma lgamma isfinite isinf isnan log10 log2 json_extract json_extract_string"
         " json_array_length json_type last_day to_days to_months to_years to_hours to_minutes"
         " to_seconds to_timestamp"

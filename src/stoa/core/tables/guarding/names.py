@@ -6,6 +6,7 @@ ASCII, as the databases do it: letters that merely look alike stay different.
 """
 
 import difflib
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from sqlglot import exp
 
 from stoa.core.tables.catalogue import Catalogue, Dialect, Table
 from stoa.core.tables.guarding.parsing import refused
+from stoa.core.tables.policy import Policy
 
 _USUAL_SCHEMA = {"sqlite": "main", "duckdb": "main", "postgresql": "public"}
 _UPPER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
@@ -49,10 +51,11 @@ class Names:
     @classmethod
     def of(cls, catalogue: Catalogue) -> "Names":
         """The names of this catalogue; kept for the last few catalogues."""
-        known = _names.get(id(catalogue))
-        if known is not None:
-            _names.move_to_end(id(catalogue))
-            return known
+        with _lock:
+            known = _names.get(id(catalogue))
+            if known is not None:
+                _names.move_to_end(id(catalogue))
+                return known
         dialect = catalogue.dialect
         names = cls(
             catalogue,
@@ -62,13 +65,15 @@ class Names:
             },
             frozenset(ascii_lower(t.name) for t in catalogue.tables),
         )
-        _names[id(catalogue)] = names  # which holds the catalogue, so that its id stays its own
-        if len(_names) > _KEPT:
-            _names.popitem(last=False)
+        with _lock:
+            _names[id(catalogue)] = names  # which holds the catalogue, so that its id stays its own
+            if len(_names) > _KEPT:
+                _names.popitem(last=False)
         return names
 
-    def find(self, node: exp.Table) -> Table:
-        """The table that a node names. Raises Refused where there is none."""
+    def find(self, node: exp.Table, policy: Policy) -> Table:
+        """The table that a node names. Raises Refused where there is none; its hint names none that
+        the policy hides."""
         dialect = self.catalogue.dialect
         schema, name = node.args.get("db"), node.this
         key = (_written(schema, dialect) if schema else "", _written(name, dialect))
@@ -76,7 +81,7 @@ class Names:
         if found is None and schema is not None and key[0] == self._default():
             found = self.tables.get(("", key[1]))
         if found is None:
-            raise self._unknown(node)
+            raise self._unknown(node, policy)
         return found
 
     def _default(self) -> str:
@@ -84,14 +89,17 @@ class Names:
         default = self.catalogue.default_schema or _USUAL_SCHEMA.get(dialect, "")
         return _form(default, dialect)
 
-    def _unknown(self, node: exp.Table) -> Exception:
+    def _unknown(self, node: exp.Table, policy: Policy) -> Exception:
         name = ".".join(part for part in (node.db, node.name) if part)
-        close = difflib.get_close_matches(name, [t.key for t in self.catalogue.tables], 1, 0.6)
+        shown = [t.key for t in self.catalogue.tables if policy.shows(t.key, is_view=t.is_view)]
+        close = difflib.get_close_matches(name, shown, 1, 0.6)
         hint = f"Did you mean {close[0]}?" if close else "Use the tables of the catalogue."
         return refused(f"there is no table {name}", hint)
 
 
 _names: OrderedDict[int, Names] = OrderedDict()
+_lock = threading.Lock()
+"""Statements are guarded in threads."""
 
 
 def _form(name: str, dialect: Dialect) -> str:
@@ -103,7 +111,7 @@ def _written(identifier: exp.Identifier, dialect: Dialect) -> str:
     return str(identifier.this) if dialect == "mysql" else folded(identifier, dialect)
 
 
-def physical_tables(tree: exp.Expr, names: Names) -> list[tuple[exp.Table, Table]]:
+def physical_tables(tree: exp.Expr, names: Names, policy: Policy) -> list[tuple[exp.Table, Table]]:
     """Every node of the tree that reads a table of the database, and that table.
 
     Raises:
@@ -117,7 +125,7 @@ def physical_tables(tree: exp.Expr, names: Names) -> list[tuple[exp.Table, Table
                 f"WITH {cte.alias} takes the name of a table", "Give the WITH query another name."
             )
     return [
-        (node, names.find(node))
+        (node, names.find(node, policy))
         for node in tree.find_all(exp.Table)
         if node.args.get("db") is not None or not _is_bound(node, dialect)
     ]

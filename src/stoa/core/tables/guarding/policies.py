@@ -40,10 +40,7 @@ def check_table(table: Table, policy: Policy) -> None:
     """Raise Refused where the policy does not permit a table."""
     if policy.tables is not None and table.key not in policy.tables:
         raise refused(f"there is no table {table.key}", "Use the tables of the catalogue.")
-    named = (
-        table.key in (policy.tables or ()) or table.key in policy.rows or table.key in policy.masked
-    )
-    if table.is_view and not policy.is_open and not named:
+    if not policy.shows(table.key, is_view=table.is_view):
         raise refused(
             f"the view {table.key} may show what your role does not",
             "Use the tables; an owner may permit the view by naming it.",

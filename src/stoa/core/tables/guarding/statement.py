@@ -18,7 +18,7 @@ def checked(sql: str, catalogue: Catalogue, policy: Policy, limit: int) -> Check
     dialect = catalogue.dialect
     tree = _unwrapped(parse(sql, dialect))
     check_names(policy, catalogue)
-    tables = physical_tables(tree, Names.of(catalogue))
+    tables = physical_tables(tree, Names.of(catalogue), policy)
     for _, table in tables:
         check_table(table, policy)
     columns = resolve(tree, tables, dialect)
