@@ -1,5 +1,6 @@
 """The page of ask_docs in a real browser: from a PDF to a cited answer and the passage it came from."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,8 @@ def test_from_a_pdf_to_the_highlighted_passage(
     answer.get_by_test_id("citation").first.click()
     panel = page.get_by_test_id("source-panel")
     panel.get_by_test_id("highlight").first.wait_for()
-    assert panel.get_by_test_id("source-page").inner_text() == "Page 2 of 5"
+    pages = re.fullmatch(r"Page 2 of ([45])", panel.get_by_test_id("source-page").inner_text())
+    assert pages, "the sample holds the same handbook without the blank page: either may be cited"
     picture = panel.get_by_test_id("page-picture").locator("img")
     picture.evaluate("image => image.decode()")
     box = panel.get_by_test_id("highlight").first.bounding_box()
@@ -83,7 +85,7 @@ def test_from_a_pdf_to_the_highlighted_passage(
     assert box["x"] + box["width"] <= frame["x"] + frame["width"] + 1
     assert frame["y"] <= box["y"] <= frame["y"] + frame["height"]
     panel.get_by_test_id("page-after").click()
-    panel.get_by_text("Page 3 of 5").wait_for()
+    panel.get_by_text(f"Page 3 of {pages[1]}").wait_for()
     assert panel.get_by_test_id("highlight").count() == 0
 
 

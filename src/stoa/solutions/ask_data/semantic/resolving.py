@@ -24,9 +24,11 @@ _MAIN_DATES: Final = frozenset(
 _OTHER_DATES: Final = word_set(
     """updated modified deleted changed last edited birth born dob death died hire hired join joined joining
     signup sign signed register registered registration expiry expire expires expiration due deadline end ends
-    until valid retired terminated enrollment enrolled admission admitted start started opening founded enrollment enrolled admission admitted start started opening founded"""
+    until valid retired terminated enrollment enrolled admission admitted start started opening founded"""
 )
 """Dates that only their own word means: nobody asks for a birth by `in 2012` alone."""
+_BEGINNINGS: Final = word_set("start started")
+"""Of a contract they are one date of several; as a point in time they say when something happened."""
 _MONEY_TABLES: Final = frozenset(
     map(
         stem,
@@ -55,6 +57,12 @@ _MONEY: Final = (
     "total cost",
 )
 _LINE_PRICE: Final = ("unit price", "price", "sale price", "list price")
+
+
+def _other_date(column: Column, words: Sequence[str]) -> bool:
+    """Whether only its own word can mean this date."""
+    others = _OTHER_DATES - _BEGINNINGS if column.kind == "timestamp" else _OTHER_DATES
+    return bool(others & set(words))
 
 
 class NotRead(Exception):
@@ -231,7 +239,7 @@ class Resolver:
             table = self.table(key)
             dates = [c for c in table.columns if c.kind in ("date", "timestamp")]
             words = {c.name: self.naming.column_words(table, c) for c in dates}
-            fresh = [c for c in dates if not _OTHER_DATES & set(words[c.name])]
+            fresh = [c for c in dates if not _other_date(c, words[c.name])]
             main = [
                 c
                 for c in fresh
