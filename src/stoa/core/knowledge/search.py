@@ -25,7 +25,7 @@ Mode = Literal["hybrid", "keyword", "vector"]
 
 _RANK_CONSTANT = 60
 _CANDIDATES = 100
-_CANDIDATES_A_HIT = 8
+_CANDIDATES_A_HIT = 4
 _SPARE = 10
 """Read from the database beyond what is wanted, because some may be withdrawn since."""
 _MOST = 100
