@@ -19,7 +19,7 @@ test: $(VENV)/.development  ## The fast tests
 	$(BIN)/python -m pytest -n auto
 
 test-slow: $(VENV)/.development  ## The slow tests: real browser, kill -9, fuzzing, scale
-	$(BIN)/python -m pytest -m slow --timeout 600
+	$(BIN)/python -m pytest -m slow --timeout 600 -n auto
 
 check: $(VENV)/.development  ## Lint, format, types, layers, generated docs
 	$(BIN)/ruff check .
