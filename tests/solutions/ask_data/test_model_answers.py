@@ -3,7 +3,6 @@ says is looked up in the rows, and what it is told can't make it do more than wr
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,11 @@ import pytest
 from stoa.base.identity.caller import Role
 from stoa.core.tables.databases import ReadOnlyDatabase
 from tests.providers import Answer as Say
-from tests.providers import Hang, Stub, running_stub
+from tests.providers import Hang, Stub
 from tests.solutions.ask_data.conftest import TRIPS, Desk, bikes
 
 MODEL = "openai:gpt-4o-mini"
 COUNT = "SELECT COUNT(*) AS trips FROM trip"
-
-
-@pytest.fixture(scope="module")
-def stub_server() -> Iterator[Stub]:
-    with running_stub() as stub:
-        yield stub
-
-
-@pytest.fixture
-def stub(stub_server: Stub) -> Stub:
-    stub_server.forget()
-    return stub_server
 
 
 @pytest.fixture

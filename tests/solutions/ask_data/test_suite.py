@@ -20,7 +20,7 @@ from stoa.solutions.ask_data.comparing import compare, gold_queries
 from stoa.solutions.ask_data.suite import read_suite, suite
 from tests.conftest import fresh_postgres, lacking
 from tests.providers import Answer as Say
-from tests.providers import Stub, running_stub
+from tests.providers import Stub
 from tests.solutions.ask_data.conftest import Desk, bikes
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "text2sql"
@@ -73,12 +73,6 @@ _READER = (
     "GRANT USAGE ON SCHEMA public TO gold_reader",
     "GRANT SELECT ON ALL TABLES IN SCHEMA public TO gold_reader",
 )
-
-
-@pytest.fixture(scope="module")
-def stub_server() -> Iterator[Stub]:
-    with running_stub() as stub:
-        yield stub
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ _ALIKE = str.maketrans(
 )  # fmt: skip
 _NUMBER_WORDS = {
     word: str(number)
-    for number, words in enumerate(
+    for number, word in enumerate(
         [
             "zero",
             "one",
@@ -46,7 +46,7 @@ _NUMBER_WORDS = {
             "twelve",
             "thirteen",
             "fourteen",
-            "fifteen\n        ",
+            "fifteen",
             "sixteen",
             "seventeen",
             "eighteen",
@@ -54,7 +54,6 @@ _NUMBER_WORDS = {
             "twenty",
         ]
     )
-    for word in [words.strip()]
 }
 
 
