@@ -78,6 +78,9 @@ class IndexConformance:
         scores = [hit.score for hit in both]
         assert scores == sorted(scores, reverse=True)
         assert min(scores) > 0
+        kept = await index.vectors(A, [hit.id for hit in both])
+        for hit in both:  # an engine may bring vectors along; then they are the rows' own
+            assert hit.vector is None or np.allclose(hit.vector, kept[hit.id], atol=1e-6)
 
     async def test_keyword_in_other_scripts(self, index: Index) -> None:
         texts = [

@@ -250,11 +250,13 @@ class Engine:
         """Let go of the queue. What was begun stays begun."""
         if Engine._working is not self:
             return
-        await _in_thread(lambda: DBOS.destroy(destroy_registry=True))
-        Engine._working = None
-        asyncio.get_running_loop().set_default_executor(
-            ThreadPoolExecutor(thread_name_prefix="asyncio")
-        )
+        try:
+            await _in_thread(lambda: DBOS.destroy(destroy_registry=True))
+        finally:  # also where that fails or is cut off: the next one may work
+            Engine._working = None
+            asyncio.get_running_loop().set_default_executor(
+                ThreadPoolExecutor(thread_name_prefix="asyncio")
+            )
 
     def close(self) -> None:
         """Let go of the database, after `stop`. Blocking."""

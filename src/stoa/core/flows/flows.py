@@ -144,10 +144,12 @@ class Flows:
         if not self._launched or self._closed:
             return
         self._closed = True
-        for keeper in self._keepers:
-            await asyncio.to_thread(keeper.stop)
-        await self._execution.close()
-        await self._engine.stop()
+        try:
+            for keeper in self._keepers:
+                await asyncio.to_thread(keeper.stop)
+            await self._execution.close()
+        finally:
+            await self._engine.stop()
         await self._watch.close()
         await asyncio.to_thread(self._workers.leave)
         await asyncio.to_thread(self._engine.close)

@@ -74,12 +74,13 @@ class Searcher:
             self._by_meaning(scope, query, wanted if mode != "keyword" else 0),
         )
         ordered = fuse(by_words, by_meaning)
+        near = {each.id: each.vector for each in by_words if each.vector is not None}
         kept: list[tuple[Passage, Candidate]] = []
         at_once = limit + _SPARE
         for first in range(0, len(ordered), at_once):
             some = ordered[first : first + at_once]
             _, live = await asyncio.gather(
-                self._compare(scope, some, vector), self._live(scope, some)
+                self._compare(scope, some, vector, near), self._live(scope, some)
             )
             kept += [(live[each.passage_id], each) for each in some if _may_be_shown(each, live)]
             if len(kept) >= limit:
@@ -111,12 +112,17 @@ class Searcher:
         return vectors[0], await self._indexer.index.vector(scope, vectors[0], wanted)
 
     async def _compare(
-        self, scope: Scope, candidates: Sequence[Candidate], vector: np.ndarray
+        self,
+        scope: Scope,
+        candidates: Sequence[Candidate],
+        vector: np.ndarray,
+        known: Mapping[str, np.ndarray],
     ) -> None:
-        """Give a similarity to those that only the keyword search found."""
+        """Give a similarity to those that only the keyword search found. `known`: its vectors."""
         unknown = [each for each in candidates if each.similarity is None]
-        ids = [each.row_id for each in unknown]
-        vectors = await self._indexer.index.vectors(scope.workspace, ids) if ids else {}
+        ids = [each.row_id for each in unknown if each.row_id not in known]
+        read = await self._indexer.index.vectors(scope.workspace, ids) if ids else {}
+        vectors = {**known, **read}
         for each in unknown:
             if each.row_id in vectors:
                 each.similarity = float(vectors[each.row_id] @ vector)

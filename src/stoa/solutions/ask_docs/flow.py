@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from stoa.base.telemetry import span
@@ -62,6 +62,8 @@ _WORTH_READING_WORDS = 0.5
 _SHOWN = {"title", "heading", "page", "text"}
 _REMEMBERED = 6
 _TITLES = 5
+_TITLES_READ = 50
+"""Newest documents among which the titles are: several may bear the same."""
 
 
 async def search(call: Call, request: Search) -> Passages:
@@ -115,11 +117,11 @@ async def _said_before(call: Call, request: Ask, scope: Scope) -> UnderstandInpu
             select(DocumentRow.title)
             .where(DocumentRow.collection_id.in_(scope.collections))
             .where(DocumentRow.state == DocumentState.CURRENT)
-            .group_by(DocumentRow.title)
-            .order_by(func.max(DocumentRow.changed_at).desc())
-            .limit(_TITLES)
+            .order_by(DocumentRow.changed_at.desc())
+            .limit(_TITLES_READ)
         )
-        return UnderstandInputs(message=request.question, history=history, titles=list(titles))
+        few = list(dict.fromkeys(titles))[:_TITLES]
+        return UnderstandInputs(message=request.question, history=history, titles=few)
 
     return await call.platform.database.read(load, workspace=call.caller.workspace_id)
 

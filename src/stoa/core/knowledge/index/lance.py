@@ -270,10 +270,14 @@ class LanceIndex:
     def _keyword_now(self, scope: Scope, query: str, limit: int) -> list[Found]:
         def search(table: Table) -> list[Found]:
             builder = table.search(query, query_type="fts", fts_columns="words")
-            rows = (
-                builder.where(_condition(scope)).select([*_RESULT, "_score"]).limit(limit).to_list()
-            )
-            return [_found(row, row["_score"]) for row in rows]
+            chosen = builder.where(_condition(scope)).select([*_RESULT, "vector", "_score"])
+            found = chosen.limit(limit).to_arrow()
+            vectors = self._unpack(found)
+            rows = found.select([*_RESULT, "_score"]).to_pylist()
+            return [
+                _found(row, row["_score"], vector)
+                for row, vector in zip(rows, vectors, strict=True)
+            ]
 
         return self._reading(scope.workspace, search, [])
 
@@ -299,11 +303,14 @@ class LanceIndex:
     def _vectors_now(self, workspace: str, ids: Sequence[str]) -> dict[str, np.ndarray]:
         def fetch(table: Table) -> dict[str, np.ndarray]:
             found = table.search().where(_among("id", ids)).select(["id", "vector"]).to_arrow()
-            flat = found["vector"].combine_chunks().flatten().to_numpy()
-            rows = flat.reshape(found.num_rows, self._dimensions).astype(np.float32)
-            return dict(zip(found["id"].to_pylist(), rows, strict=True))
+            return dict(zip(found["id"].to_pylist(), self._unpack(found), strict=True))
 
         return self._reading(workspace, fetch, {})
+
+    def _unpack(self, found: pa.Table) -> np.ndarray:
+        """The vectors of what was found: (rows, dimensions), float32."""
+        flat: np.ndarray = found["vector"].combine_chunks().flatten().to_numpy()
+        return flat.reshape(found.num_rows, self._dimensions).astype(np.float32)
 
 
 _UNCHANGED = {"live": "live"}
@@ -351,5 +358,6 @@ def _quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _found(row: dict[str, Any], score: float) -> Found:
-    return Found(row["id"], row["passage_id"], row["document_id"], float(score), row["page"])
+def _found(row: dict[str, Any], score: float, vector: np.ndarray | None = None) -> Found:
+    of, in_ = row["passage_id"], row["document_id"]
+    return Found(row["id"], of, in_, float(score), row["page"], vector)

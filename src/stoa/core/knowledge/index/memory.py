@@ -118,7 +118,7 @@ class MemoryIndex:
                 for word, weight in weights.items()
             )
             if score > 0:
-                scored.append(_found(row, score))
+                scored.append(replace(_found(row, score), vector=row.vector))
         return sorted(scored, key=lambda found: -found.score)[:limit]
 
 

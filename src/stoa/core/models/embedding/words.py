@@ -1,9 +1,10 @@
 """How text becomes words: the same for passages and queries, for every search engine and embedder.
 
 Folded (case, accents, width), split at everything that is not a letter or digit, common English words
-dropped, English stems. A year written together with letters (FY2023) is found by itself too. Scripts written without spaces become overlapping pairs of characters, so that
-words can be told apart there without a dictionary. Engines take the result as plain words between
-spaces and do no analysis of their own, so none of them can differ.
+dropped, English stems. A year written together with letters (FY2023) is found by itself too. Scripts
+written without spaces become overlapping pairs of characters, so that words can be told apart there
+without a dictionary. Engines take the result as plain words between spaces and do no analysis of
+their own, so none of them can differ.
 """
 
 import re
@@ -43,9 +44,8 @@ def searchable(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of `text` in order, prepared; common ones are left out."""
-    folded = unicodedata.normalize("NFKD", text).casefold()
     found: list[str] = []
-    for raw in _WORD.findall("".join(c for c in folded if not unicodedata.combining(c))):
+    for raw in _WORD.findall(_folded(text)):
         if len(raw) <= _LONGEST and raw.isascii():
             if raw not in _COMMON:
                 found.append(_stem(raw))
@@ -54,6 +54,14 @@ def words(text: str) -> list[str]:
         else:
             found.extend(_foreign(unicodedata.normalize("NFC", raw)))
     return found
+
+
+def _folded(text: str) -> str:
+    """Without case, accents and width."""
+    if text.isascii():  # most of it is, and this is a tenth of the work
+        return text.lower()
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(c for c in folded if not unicodedata.combining(c))
 
 
 def coverage(asked: list[str], offered: list[str]) -> float:
