@@ -27,9 +27,11 @@ from stoa.core.evaluation.report import Graded
 from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
 from stoa.core.flows.questions import Asking, Decision
+from stoa.core.jobs.jobs import Jobs
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
 from stoa.core.models.prompts import Prompt, Reply
+from stoa.core.registry.registry import Registry
 from stoa.core.tables.opening import OpenDatabases
 
 In = TypeVar("In", bound=BaseModel)
@@ -97,8 +99,10 @@ class Platform:
     accounts: Accounts
     audit: AuditLog
     models: Models
+    registry: Registry
     events: Events
     flows: Flows
+    jobs: Jobs
     knowledge: Knowledge
     databases: OpenDatabases
 
