@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stoa.base.errors import StoaError
-from stoa.compute.serving.artefact import kind_of
-from stoa.compute.serving.servable import Servable, load
+from stoa.compute.serving.servable import Servable, kind_of, load
 from stoa.core.inference.process import HEALTH
 from stoa.core.inference.wire import CallFrame, Connection, ReplyFrame, calls, framed
 

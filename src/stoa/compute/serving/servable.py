@@ -5,6 +5,7 @@ kind is loaded, so that a replica of a small model never imports what a large on
 """
 
 import importlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -15,18 +16,11 @@ Method = Callable[[list[Any]], list[Any]]
 """Takes the payloads of a batch; gives one result each. A `StoaError` in the place of a result is told
 to the one who asked it."""
 
-_RECOMMENDERS = "stoa.compute.serving.recommenders.recommender"
-KINDS: Final[Mapping[str, str]] = {
-    "neumf": _RECOMMENDERS,
-    "gmf": _RECOMMENDERS,
-    "mlp": _RECOMMENDERS,
-    "ials": _RECOMMENDERS,
-    "ease": _RECOMMENDERS,
-    "item_knn": _RECOMMENDERS,
-    "popularity": _RECOMMENDERS,
-    "blend": _RECOMMENDERS,
-}
-"""Kind → module with a function `load(folder) -> Servable`."""
+_RECOMMENDERS = "stoa.compute.serving.recommenders"
+KINDS: Final[Mapping[str, str]] = dict.fromkeys(
+    ("neural", "ials", "ease", "item_knn", "popularity", "blend"), _RECOMMENDERS
+)
+"""Kind, as in an artefact's `model.json` → module with a function `load(folder) -> Servable`."""
 
 
 class Servable(Protocol):
@@ -41,6 +35,16 @@ class Servable(Protocol):
     def is_quick(self) -> bool:
         """Whether a batch takes milliseconds: it then runs where it arrives, without a thread."""
         ...
+
+
+def kind_of(folder: Path) -> str:
+    """The kind of the artefact in `folder`. Raises InvalidInput where there is none."""
+    try:
+        return str(json.loads((folder / "model.json").read_text(encoding="utf-8"))["kind"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(
+            f"There is no model in {folder.name}.", hint="Train it again, or take another version."
+        ) from error
 
 
 def load(kind: str, folder: Path) -> Servable:
