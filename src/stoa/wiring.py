@@ -16,6 +16,7 @@ from stoa.base.settings import Settings
 from stoa.contract import Platform, Solution
 from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
+from stoa.core.inference.inference import Inference
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
 from stoa.core.registry.registry import Registry
@@ -61,6 +62,7 @@ def build(settings: Settings) -> Dispatcher:
     audit = AuditLog(database)
     models = Models(settings, database, audit)
     events = Events(settings, database, audit, secret=secret)
+    registry = Registry(settings, database, objects, audit, events=events)
     platform = Platform(
         settings=settings,
         database=database,
@@ -69,7 +71,8 @@ def build(settings: Settings) -> Dispatcher:
         accounts=Accounts(database, audit, secret=secret),
         audit=audit,
         models=models,
-        registry=Registry(settings, database, objects, audit, events=events),
+        registry=registry,
+        inference=Inference(database, registry, secret=secret),
         events=events,
         flows=Flows(settings, database, events=events),
         knowledge=Knowledge(settings, database, objects, models),
