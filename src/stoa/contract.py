@@ -28,9 +28,11 @@ from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
 from stoa.core.flows.questions import Asking, Decision
 from stoa.core.inference.inference import Inference
+from stoa.core.jobs.jobs import Jobs
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
 from stoa.core.models.prompts import Prompt, Reply
+from stoa.core.pipelines.pipelines import Pipelines
 from stoa.core.registry.registry import Registry
 from stoa.core.tables.opening import OpenDatabases
 
@@ -105,6 +107,8 @@ class Platform:
     inference: Inference
     events: Events
     flows: Flows
+    jobs: Jobs
+    pipelines: Pipelines
     knowledge: Knowledge
     databases: OpenDatabases
 
