@@ -16,11 +16,8 @@ from stoa.base.settings import Settings
 from stoa.contract import Platform, Solution
 from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
-<<<<<<< HEAD
 from stoa.core.inference.inference import Inference
-=======
 from stoa.core.jobs.jobs import Jobs
->>>>>>> mlcore
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
 from stoa.core.pipelines.pipelines import Pipelines
@@ -68,11 +65,8 @@ def build(settings: Settings) -> Dispatcher:
     models = Models(settings, database, audit)
     events = Events(settings, database, audit, secret=secret)
     registry = Registry(settings, database, objects, audit, events=events)
-<<<<<<< HEAD
-=======
     flows = Flows(settings, database, events=events)
     jobs = Jobs(settings, database, objects, registry, open_runs=flows.open_runs)
->>>>>>> mlcore
     platform = Platform(
         settings=settings,
         database=database,
@@ -82,10 +76,7 @@ def build(settings: Settings) -> Dispatcher:
         audit=audit,
         models=models,
         registry=registry,
-<<<<<<< HEAD
         inference=Inference(database, registry, secret=secret),
-=======
->>>>>>> mlcore
         events=events,
         flows=flows,
         jobs=jobs,

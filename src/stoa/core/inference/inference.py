@@ -247,9 +247,7 @@ class Inference:
             value=value,
             version_id=component.version_id,
             arm=place.arm,
-            ticket=self._tickets.sign(
-                desired.workspace, desired.id, desired.generation, place
-            ),
+            ticket=self._tickets.sign(desired.workspace, desired.id, desired.generation, place),
         )
 
     async def feedback(self, caller: Caller, ticket: str) -> bool:
