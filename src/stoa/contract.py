@@ -27,6 +27,7 @@ from stoa.core.evaluation.report import Graded
 from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
 from stoa.core.flows.questions import Asking, Decision
+from stoa.core.inference.inference import Inference
 from stoa.core.jobs.jobs import Jobs
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
@@ -79,6 +80,8 @@ def _check_storable(data: Any) -> None:
             _check_storable(key)
             _check_storable(value)
     elif isinstance(data, list | tuple):
+        if all(type(value) is str for value in data):
+            data = ["".join(data)]  # one search instead of one for each
         for value in data:
             _check_storable(value)
 
@@ -101,6 +104,7 @@ class Platform:
     audit: AuditLog
     models: Models
     registry: Registry
+    inference: Inference
     events: Events
     flows: Flows
     jobs: Jobs
@@ -205,10 +209,14 @@ class Operation:
     """Faces ask before they call it."""
     streams: type[BaseModel] | None = None
     """Type of the events that `call.emit` sends, where it sends any."""
+    hot: bool = False
+    """Called very often: REST answers it on a shorter road, with the same checks and answers."""
 
     def __post_init__(self) -> None:
         if not self.name:
             object.__setattr__(self, "name", self.run.__name__)
+        if self.hot and self.durable:
+            raise TypeError(f"operation {self.name}: a durable operation is not hot")
         for kind in (self.request, self.result):
             if not (inspect.isclass(kind) and issubclass(kind, BaseModel)):
                 raise TypeError(f"operation {self.name}: {kind!r} is not a pydantic model")
@@ -217,13 +225,13 @@ class Operation:
     def _hints(self) -> dict[str, Any]:
         return typing.get_type_hints(self.run)
 
-    @property
+    @cached_property
     def request(self) -> type[BaseModel]:
         """The type of the handler's second parameter."""
         name = list(inspect.signature(self.run).parameters)[1]
         return typing.cast("type[BaseModel]", self._hints[name])
 
-    @property
+    @cached_property
     def result(self) -> type[BaseModel]:
         """The handler's return type."""
         return typing.cast("type[BaseModel]", self._hints["return"])
