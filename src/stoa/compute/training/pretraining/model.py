@@ -15,6 +15,7 @@ Shape suffixes: B sequences, S tokens, H hidden, G key-value heads, Q queries a 
 head, F width of the MLP, V vocabulary.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -116,7 +117,13 @@ class Layer(nn.Module):
         if self.recompute == "selective":
             extra["context_fn"] = partial(create_selective_checkpoint_contexts, _keep_products)
         return checkpoint(  # type: ignore[no-any-return]
-            self.compute, x_BSH, rotary, mask, use_reentrant=False, preserve_rng_state=False, **extra
+            self.compute,
+            x_BSH,
+            rotary,
+            mask,
+            use_reentrant=False,
+            preserve_rng_state=False,
+            **extra,
         )
 
     def compute(self, x_BSH: Tensor, rotary: Rotary, mask: Tensor | None) -> Tensor:  # noqa: N803
@@ -125,15 +132,30 @@ class Layer(nn.Module):
         return x_BSH + self.mlp(self.post_attention_layernorm(x_BSH))  # type: ignore[no-any-return]
 
 
-class Head(nn.Linear):
-    """From hidden states to logits, or straight to the summed loss, in parts where memory is short."""
+class Head(nn.Module):
+    """From hidden states to logits, or straight to the summed loss, in parts where memory is short.
+
+    It has no weight of its own where the embedding's is shared with it.
+    """
 
     def __init__(self, config: LlamaConfig) -> None:
-        super().__init__(config.hidden_size, config.vocab_size, bias=False)
+        super().__init__()
+        self.in_features, self.out_features = config.hidden_size, config.vocab_size
+        shape = (self.out_features, self.in_features)
+        tied = config.tie_word_embeddings
+        self.register_parameter("weight", None if tied else nn.Parameter(torch.empty(shape)))
         self.chunks = 1
 
-    def forward(self, x_BSH: Tensor, labels_BS: Tensor | None = None) -> Tensor:  # noqa: N803
-        return head(x_BSH, self.weight, labels_BS, self.chunks)
+    def forward(
+        self,
+        x_BSH: Tensor,  # noqa: N803
+        labels_BS: Tensor | None = None,  # noqa: N803
+        shared: Tensor | None = None,
+    ) -> Tensor:
+        weight = self.weight if shared is None else shared
+        if labels_BS is None:
+            return F.linear(x_BSH, weight)
+        return in_parts(_loss, x_BSH, weight, labels_BS, self.chunks)
 
 
 class Decoder(nn.Module):
@@ -166,8 +188,8 @@ class Llama(PreTrainedModel):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__(config)
         self.model = Decoder(config)
-        self.lm_head = None if config.tie_word_embeddings else Head(config)
-        self.chunks = 1
+        self.lm_head = Head(config)
+        self.all_tied_weights_keys: dict[str, str] = {}
         self._rotaries: dict[tuple[Any, ...], Rotary] = {}
         self.init_parallel_plans()
 
@@ -180,9 +202,8 @@ class Llama(PreTrainedModel):
         rotary = self._rotary(tokens_BS)
         mask = None if documents_BS is None else document_mask(documents_BS)
         x_BSH = self.model(tokens_BS, rotary, mask)  # noqa: N806
-        if self.lm_head is not None:
-            return self.lm_head(x_BSH, labels_BS)  # type: ignore[no-any-return]
-        return head(x_BSH, self.model.embed_tokens.weight, labels_BS, self.chunks)
+        tied = self.model.embed_tokens.weight if self.lm_head.weight is None else None
+        return self.lm_head(x_BSH, labels_BS, tied)  # type: ignore[no-any-return]
 
     def _rotary(self, tokens_BS: Tensor) -> Rotary:  # noqa: N803
         """Rotations of all positions, worked out once for a length."""
@@ -213,22 +234,26 @@ def rotate(x_BSGnD: Tensor, rotary: Rotary) -> Tensor:  # noqa: N803
     return torch.stack((a * cos - b * sin, b * cos + a * sin), dim=-1).flatten(-2)
 
 
-def head(x_BSH: Tensor, weight: Tensor, labels_BS: Tensor | None, chunks: int) -> Tensor:  # noqa: N803
-    """Logits, or the cross-entropy summed over tokens."""
-    if labels_BS is None:
-        return F.linear(x_BSH, weight)
+def in_parts(
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
+    x_BSH: Tensor,  # noqa: N803
+    weight: Tensor,
+    labels_BS: Tensor,  # noqa: N803
+    chunks: int,
+) -> Tensor:
+    """A loss of all rows, a chunk of them at a time; logits of a chunk are worked out again going back."""
     rows, labels = x_BSH.flatten(0, 1), labels_BS.flatten()
     if chunks == 1:
-        return F.cross_entropy(
-            F.linear(rows, weight).float(), labels, reduction="sum", ignore_index=IGNORED
-        )
-    loss = rows.new_zeros((), dtype=torch.float32)
+        return loss(rows, weight, labels)
+    total = rows.new_zeros((), dtype=torch.float32)
     for part, wanted in zip(rows.chunk(chunks), labels.chunk(chunks), strict=True):
-        loss = loss + checkpoint(_part_of_loss, part, weight, wanted, use_reentrant=False)
-    return loss
+        total = total + checkpoint(
+            loss, part, weight, wanted, use_reentrant=False, preserve_rng_state=False
+        )
+    return total
 
 
-def _part_of_loss(rows: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
+def _loss(rows: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
     logits = F.linear(rows, weight).float()
     return F.cross_entropy(logits, labels, reduction="sum", ignore_index=IGNORED)
 

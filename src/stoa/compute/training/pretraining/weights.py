@@ -47,8 +47,7 @@ class Fusion:
         """q, k and v of one matrix."""
         sizes = [self.queries * self.width, self.width, self.width]
         q, k, v = (
-            part.flatten(0, 1)
-            for part in qkv.unflatten(0, (self.groups, -1)).split(sizes, dim=1)
+            part.flatten(0, 1) for part in qkv.unflatten(0, (self.groups, -1)).split(sizes, dim=1)
         )
         return self._halves(q), self._halves(k), v.contiguous()
 
@@ -67,7 +66,9 @@ class Fusion:
         return rows.unflatten(0, (-1, 2, self.width // 2)).transpose(1, 2).flatten(0, 2)
 
     def _halves(self, rows: Tensor) -> Tensor:
-        return rows.unflatten(0, (-1, self.width // 2, 2)).transpose(1, 2).flatten(0, 2).contiguous()
+        return (
+            rows.unflatten(0, (-1, self.width // 2, 2)).transpose(1, 2).flatten(0, 2).contiguous()
+        )
 
 
 def to_hugging_face(weights: Weights, config: LlamaConfig) -> Weights:
