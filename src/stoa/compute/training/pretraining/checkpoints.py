@@ -21,9 +21,11 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.checkpoint.state_dict_loader import load as read_tensors
+from torch.distributed.checkpoint.state_dict_saver import save as write_tensors
 from torch.distributed.tensor import DTensor
 
 from stoa.base.errors import InvalidInput, SetupError, StoaError
@@ -138,9 +140,9 @@ class Checkpointer:
             self._ranks.all_or_none(lambda: self._begin(step))
             self._ranks.all_or_none(lambda: self._stage(step))
             folder = self._shelf.staging(step)
-            dcp.save(
+            write_tensors(
                 dict(tensors),
-                storage_writer=dcp.FileSystemWriter(folder, single_file_per_rank=True),
+                storage_writer=FileSystemWriter(folder, single_file_per_rank=True),
                 process_group=self._ranks.group,
                 no_dist=self._ranks.group is None,
             )
@@ -186,7 +188,7 @@ class Checkpointer:
             if not every or step % every:
                 self._shelf.remove(step)
 
-    def _failed(self, step: int, error: Exception) -> None:
+    def _failed(self, step: int, error: BaseException) -> None:
         self.failures += 1
         reason = _reason(error)
         self._failure = SetupError(
@@ -236,9 +238,9 @@ class Checkpointer:
     def _fill(self, kept: Kept, folder: Path, step: int) -> None:
         tensors = {name: tensor.detach() for name, tensor in kept.tensors().items()}
         try:
-            dcp.load(
+            read_tensors(
                 dict(tensors),
-                storage_reader=dcp.FileSystemReader(folder),
+                storage_reader=FileSystemReader(folder),
                 process_group=self._ranks.group,
                 no_dist=self._ranks.group is None,
             )
@@ -264,7 +266,7 @@ class _Snapshot:
             buffer.copy_(local.detach(), non_blocking=True)
             if isinstance(tensor, DTensor):
                 # The constructor, because from_local would move it back to the mesh's device.
-                copies[name] = DTensor(buffer, tensor._spec, requires_grad=False)
+                copies[name] = DTensor(buffer, tensor._spec, requires_grad=False)  # type: ignore[no-untyped-call]
             else:
                 copies[name] = buffer
         if torch.cuda.is_available():

@@ -116,11 +116,11 @@ class FolderShelf:
 
     def steps(self) -> list[int]:
         """Steps with a manifest and the metadata of torch, ascending."""
-        found = []
-        for path in self._folder.glob(f"{_PREFIX}*"):
-            if (path / MANIFEST).is_file() and (path / METADATA).is_file():
-                found.append(int(path.name.removeprefix(_PREFIX)))
-        return sorted(found)
+        return sorted(
+            int(path.name.removeprefix(_PREFIX))
+            for path in self._folder.glob(f"{_PREFIX}*")
+            if (path / MANIFEST).is_file() and (path / METADATA).is_file()
+        )
 
     def manifest(self, step: int) -> Manifest:
         """Raises ValueError: it is damaged."""
