@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from stoa.compute.training.pretraining.ledger import marks
+from stoa.compute.training.pretraining.ledger import LEDGER, marks
 from stoa.compute.training.pretraining.presence import signs
 from stoa.core.jobs.folder import RunFolder
 
@@ -108,6 +108,13 @@ class Supervised:
         """Signs of life of the try that runs now."""
         attempts = [mark.attempt or 0 for mark in marks(self.folder) if mark.name == "launch"]
         return signs(self.folder, max(attempts, default=0))
+
+    def begun(self) -> float:
+        """Wait until the supervisor is at work; return the time."""
+        for _ in self._polled():
+            if (self.folder / LEDGER).exists():
+                return time.time()
+        raise AssertionError("the supervisor did not start")
 
     def at(self, step: int, ranks: int = 2) -> dict[int, dict[str, Any]]:
         """Wait until all ranks of the try have made a step; return their signs of life."""

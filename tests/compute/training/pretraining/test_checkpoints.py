@@ -1,8 +1,10 @@
 """Checkpoints: whole or not there, kept as asked, and never harmed by what happens to the next one."""
 
 import json
-import resource
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from stoa.compute.training.pretraining import checkpoints
 from stoa.compute.training.pretraining.checkpoints import Checkpointer
 from stoa.compute.training.pretraining.recipe import CheckpointRecipe
 from stoa.compute.training.pretraining.shelf import FolderShelf, open_shelf
+from tests.conftest import lacking
 
 pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
 
@@ -95,32 +98,49 @@ def test_training_goes_on_while_a_checkpoint_is_written(
     assert loaded(tmp_path) == (5, {})
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 128 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)]
+    if sys.platform != "linux" or os.geteuid() != 0:
+        lacking("root on Linux, to mount a small disk")
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        lacking("leave to mount a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
 @contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """Writing beyond `size` bytes of a file fails, as it does on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+def filled(disk: Path, room: int) -> Iterator[None]:
+    """Only so many bytes are free meanwhile."""
+    status = os.statvfs(disk)
+    ballast = disk / "ballast"
+    ballast.write_bytes(b"x" * (status.f_bavail * status.f_frsize - room))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        ballast.unlink()
 
 
-@pytest.mark.parametrize("room", [0, 1000, 10_000])
+@pytest.mark.parametrize("room", [0, 4096, 16384])
 def test_a_full_disk_leaves_the_last_good_one_and_the_next_is_tried(
-    room: int, tmp_path: Path
+    room: int, small_disk: Path
 ) -> None:
-    checkpointer = save(tmp_path, 10)
-    with files_up_to(room):
+    """Full before the first byte, in the middle of a file, and while the rest is written."""
+    folder = small_disk / "c"
+    checkpointer = save(folder, 10)
+    with filled(small_disk, room):
         checkpointer.save(20, Kept(20))  # training goes on
-        checkpointer._join()
-    assert checkpointer.failures == 1
-    assert not (tmp_path / "step-00000020").exists()  # its space is free again
-    assert loaded(tmp_path) == (10, {})
-    with files_up_to(room), pytest.raises(SetupError, match="step 30 could not be written"):
-        checkpointer.save(30, Kept(30), wait=True)
+        checkpointer.close()
+        assert checkpointer.failures == 1
+        assert not (folder / "step-00000020").exists()  # its space is free again
+        assert loaded(folder) == (10, {})
+        with pytest.raises(SetupError, match=r"step 30 could not be written: .*MiB are free there"):
+            checkpointer.save(30, Kept(30), wait=True)
     checkpointer.save(40, Kept(40), wait=True)
-    assert loaded(tmp_path) == (40, {})
+    assert loaded(folder) == (40, {})
 
 
 @pytest.mark.parametrize("what", ["content", "missing", "manifest", "no metadata", "no manifest"])
