@@ -63,7 +63,7 @@ def jobs(build: Build) -> Jobs:
 def launch(**recipe: Any) -> Launch:
     """A launch of the test's trainer; keywords that are no field of a launch go into the recipe."""
     own = {name: recipe.pop(name) for name in list(recipe) if name in Launch.model_fields}
-    return Launch(module="tests.core.jobs.trainer", recipe=recipe, **own)
+    return Launch(**{"module": "tests.core.jobs.trainer", **own}, recipe=recipe)
 
 
 async def until(condition: Callable[[], Any]) -> None:
