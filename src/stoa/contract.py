@@ -30,6 +30,7 @@ from stoa.core.flows.questions import Asking, Decision
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
 from stoa.core.models.prompts import Prompt, Reply
+from stoa.core.registry.registry import Registry
 from stoa.core.tables.opening import OpenDatabases
 
 In = TypeVar("In", bound=BaseModel)
@@ -97,6 +98,7 @@ class Platform:
     accounts: Accounts
     audit: AuditLog
     models: Models
+    registry: Registry
     events: Events
     flows: Flows
     knowledge: Knowledge

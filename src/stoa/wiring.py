@@ -18,6 +18,7 @@ from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
+from stoa.core.registry.registry import Registry
 from stoa.core.tables.opening import OpenDatabases
 from stoa.dispatch import Dispatcher
 
@@ -68,6 +69,7 @@ def build(settings: Settings) -> Dispatcher:
         accounts=Accounts(database, audit, secret=secret),
         audit=audit,
         models=models,
+        registry=Registry(settings, database, objects, audit, events=events),
         events=events,
         flows=Flows(settings, database, events=events),
         knowledge=Knowledge(settings, database, objects, models),

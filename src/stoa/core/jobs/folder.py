@@ -1,0 +1,168 @@
+"""The run folder: all that passes between a job and the process that works on it.
+
+Both sides use this file: `core/jobs` writes the recipe and reads what comes, the training code in
+`compute/` reads the recipe and writes what it has. It needs nothing but the standard library, so a
+process that trains imports no database and no page.
+
+    recipe.json      in: what to do
+    log.txt          what the process writes to its output
+    metrics.jsonl    one line per step: {"time": 1.0, "step": 3, "values": {"loss": 0.2}}
+    progress.json    {"message": "epoch 3 of 10", "done": 3, "total": 10}, replaced in one stroke
+    checkpoints/     from which a process that starts again in the same folder goes on
+    artefacts/       the files that are the outcome
+    result.json      {"metrics": {…}, "details": {…}}, written last and in one stroke: its being there
+                     means that the work is done
+
+A process is `python -m <module> --folder <run folder>` and ends with code 0.
+"""
+
+import argparse
+import json
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+RECIPE: Final = "recipe.json"
+LOG: Final = "log.txt"
+METRICS: Final = "metrics.jsonl"
+PROGRESS: Final = "progress.json"
+CHECKPOINTS: Final = "checkpoints"
+ARTEFACTS: Final = "artefacts"
+RESULT: Final = "result.json"
+
+
+class RunFolder:
+    """One folder, one piece of work, seen from the process that does it."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def from_arguments(cls, arguments: Sequence[str] | None = None) -> "RunFolder":
+        """The folder that the command line names with `--folder`."""
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--folder", type=Path, required=True)
+        found, _ = parser.parse_known_args(arguments)
+        return cls(found.folder)
+
+    def recipe(self) -> dict[str, Any]:
+        """What to do."""
+        found: dict[str, Any] = json.loads((self.path / RECIPE).read_text(encoding="utf-8"))
+        return found
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints, made where it is missing. Not empty: go on from there."""
+        return self._made(CHECKPOINTS)
+
+    @property
+    def artefacts(self) -> Path:
+        """The folder of files that are the outcome, made where it is missing."""
+        return self._made(ARTEFACTS)
+
+    def metric(self, step: int, **values: float) -> None:
+        """Note measured values of one step. Values that are no finite number are kept as text."""
+        line = {
+            "time": round(time.time(), 3),
+            "step": step,
+            "values": {name: _finite(value) for name, value in values.items()},
+        }
+        with (self.path / METRICS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")  # one write of one line: readers see whole lines
+
+    def go_back(self, step: int) -> None:
+        """Forget metrics after `step`, where work goes on from a checkpoint of that step."""
+        path = self.path / METRICS
+        if not path.exists():
+            return
+        kept = [json.dumps(line) + "\n" for line in read_lines(path) if line["step"] <= step]
+        write_whole(path, "".join(kept))
+
+    def progress(self, message: str, done: int = 0, total: int = 0) -> None:
+        """Tell how far the work is; the last word counts."""
+        told = {"message": message, "done": done, "total": total}
+        write_whole(self.path / PROGRESS, json.dumps(told))
+
+    def finish(
+        self, metrics: Mapping[str, float] | None = None, details: Mapping[str, Any] | None = None
+    ) -> None:
+        """The last thing a process does: say that the work is done, and how well.
+
+        Artefacts are on the disk before the result is, also after a power cut.
+        """
+        if (self.path / ARTEFACTS).is_dir():
+            _sync_tree(self.path / ARTEFACTS)
+        result = {
+            "metrics": {name: _finite(value) for name, value in (metrics or {}).items()},
+            "details": dict(details or {}),
+        }
+        write_whole(self.path / RESULT, json.dumps(result), sync=True)
+
+    def result(self) -> dict[str, Any] | None:
+        """What `finish` wrote; None while the work is not done."""
+        return read_json(self.path / RESULT)
+
+    def metrics(self) -> Iterator[dict[str, Any]]:
+        """The lines of metrics so far; a half-written last one is left out."""
+        return read_lines(self.path / METRICS)
+
+    def _made(self, name: str) -> Path:
+        folder = self.path / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def write_whole(path: Path, text: str, *, sync: bool = False) -> None:
+    """Replace a file in one stroke: readers see the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object; None where the file is missing or holds none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The whole JSON lines of a file that may still grow."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if not line.endswith("\n"):
+                return
+            try:
+                found = json.loads(line)
+            except ValueError:  # a line that a kill cut in two, and the next one went on behind it
+                continue
+            if isinstance(found, dict) and {"step", "values"} <= found.keys():
+                yield found
+
+
+def _finite(value: float) -> float | str:
+    """JSON has no NaN; what is none stays readable as text."""
+    number = float(value)
+    return number if math.isfinite(number) else str(number)
+
+
+def _sync_tree(folder: Path) -> None:
+    for file in folder.rglob("*"):
+        if file.is_file():
+            descriptor = os.open(file, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
