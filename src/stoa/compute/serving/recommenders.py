@@ -1,0 +1,276 @@
+"""Recommenders as they are served: outside names in, ordered names out, nobody turned away.
+
+    rank       {user, items, history?, tags?}                       → {items, scores, unknown, known_user}
+    recommend  {user, count, history?, exclude?, where?, within?, seen?} → {items, scores, known_user}
+    similar    {item | tags, count, exclude?, where?}               → {items, scores}
+
+A user the model never saw is scored from a history of items, else by popularity. An item that nobody
+had yet stands where the items stand that it shares tags with; one of which nothing is known comes
+last. The numbers are those of the model as it was trained: nothing here computes a score of its own.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stoa.base.errors import InvalidInput, NotFound
+from stoa.compute.networks.recommenders.artefact import load_ids, load_model
+from stoa.compute.networks.recommenders.interactions import Ids
+from stoa.compute.networks.recommenders.recommender import Recommender
+from stoa.compute.serving.attributes import Attributes
+from stoa.compute.serving.servable import Method, one_by_one
+from stoa.compute.serving.top_n import Allowed, Hits, TopN
+
+MOST_ITEMS: Final = 100_000
+"""Candidates of one call, at most."""
+MOST_COUNT: Final = 1000
+_KEPT_MASKS = 64
+_KEPT_NEAR = 20_000
+_MOST_COLD = 2000
+"""Items that nobody had and that one call places by their tags; more of them come last."""
+_HINT = "See what the method takes."
+Indices = NDArray[np.int64]
+Scores = NDArray[np.float32]
+
+
+def load(folder: Path) -> "Recommending":
+    """The recommender in an artefact. Raises InvalidInput where it is not whole or not sound."""
+    model = load_model(folder)
+    return Recommending(model, load_ids(folder), Attributes.read(folder, model.seen.item_count))
+
+
+class Recommending:
+    """One model with its names and attributes."""
+
+    is_quick = True
+
+    def __init__(self, model: Recommender, ids: Ids, attributes: Attributes) -> None:
+        if len(ids.items) != model.seen.item_count or len(ids.users) != model.seen.user_count:
+            raise InvalidInput("Names and model do not belong together.", hint="Train it again.")
+        self._model = model
+        self._attributes = attributes
+        self._names = ids.items
+        self._users = {name: place for place, name in enumerate(ids.users)}
+        self._items = {name: place for place, name in enumerate(ids.items)}
+        self._had = model.seen.popularity() > 0
+        self._top = TopN(model)
+        self._masks: OrderedDict[tuple[Any, ...], NDArray[np.bool_]] = OrderedDict()
+        self._near: dict[int, Indices] = {}
+        self._owners: tuple[Indices, Indices] | None = None
+        self.methods: Mapping[str, Method] = {
+            "rank": one_by_one(self.rank),
+            "recommend": one_by_one(self.recommend),
+            "similar": one_by_one(self.similar),
+        }
+
+    def rank(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """The given items, the likeliest first. Repeated ones count once."""
+        names = list(dict.fromkeys(_words(payload, "items")))
+        user, history = self._who(payload)
+        known: list[str] = []
+        places: list[int] = []
+        unknown: list[str] = []
+        for name in names:
+            place = self._items.get(name)
+            if place is None:
+                unknown.append(name)
+            else:
+                known.append(name)
+                places.append(place)
+        scores = self._scores(user, history, np.array(places, np.int64))
+        if unknown:
+            known, scores = self._with_described(payload, user, history, known, scores)
+            placed = set(known)
+            unknown = [name for name in unknown if name not in placed]
+        order = np.argsort(-scores, kind="stable").tolist()
+        ranked = scores.tolist()
+        return {
+            "items": [known[each] for each in order] + unknown,
+            "scores": [ranked[each] for each in order] + [None] * len(unknown),
+            "unknown": unknown,
+            "known_user": user is not None,
+        }
+
+    def recommend(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """The best of the whole catalogue, or of what filters leave of it."""
+        count = _count(payload)
+        user, history = self._who(payload)
+        left_out = [self._known(_words(payload, "exclude")), history]
+        if user is not None and not payload.get("seen"):
+            left_out.append(self._model.seen.of(user).astype(np.int64))
+        allowed = self._allowed(payload, np.concatenate(left_out))
+        hits = self._top.of_scores(
+            lambda items: self._scores(user, history, items), count, allowed
+        )
+        return {**self._told(hits), "known_user": user is not None}
+
+    def similar(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """Items like one item, or like what the tags describe."""
+        count = _count(payload)
+        name, tags = payload.get("item"), _words(payload, "tags")
+        if name is None:
+            if not tags:
+                raise InvalidInput("Neither an item nor tags are given.", hint=_HINT)
+            near = self._attributes.likeness(self._attributes.places(tags))
+            return self._told(self._of_likeness(near, payload, [], count))
+        place = self._items.get(str(name))
+        if place is None:
+            raise NotFound(f"There is no item '{str(name)[:80]}'.", hint="Name one of the model.")
+        near = self._likeness(place)
+        return self._told(self._of_likeness(near, payload, [place], count))
+
+    # -- scores
+
+    def _scores(self, user: int | None, history: Indices, items: Indices) -> Scores:
+        """Scores of known items; those that nobody had get the mean of those they share tags with."""
+        if not len(items):
+            return np.zeros(0, np.float32)
+        warm = self._had[items]
+        if warm.all():
+            return self._plain(user, history, items)
+        cold = np.flatnonzero(~warm)
+        near = [self._neighbours(int(items[place])) for place in cold[:_MOST_COLD]]
+        # One call: scores of some models compare only within one.
+        every = self._plain(user, history, np.concatenate([items, *near])).copy()
+        scores, rest = every[: len(items)], every[len(items) :]
+        scores[cold] = scores[warm].min() if warm.any() else 0.0
+        placed = [(place, len(each)) for place, each in zip(cold, near, strict=False) if len(each)]
+        if placed:
+            sizes = np.array([size for _, size in placed])
+            starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+            scores[[place for place, _ in placed]] = np.add.reduceat(rest, starts) / sizes
+        return scores
+
+    def _neighbours(self, item: int) -> Indices:
+        """Items that somebody had, and that share tags with this one."""
+        found = self._near.get(item)
+        if found is None:
+            found = self._attributes.nearest(self._attributes.tags_of(item), self._had)
+            if len(self._near) < _KEPT_NEAR:
+                self._near[item] = found
+        return found
+
+    def _plain(self, user: int | None, history: Indices, items: Indices) -> Scores:
+        """As the model says: of a user it knows, of a history, or by popularity."""
+        if user is not None and not len(history):
+            return self._model.score(user, items)
+        if user is not None:
+            history = np.union1d(history, self._model.seen.of(user))
+        return self._model.score_history(history, items)
+
+    def _with_described(
+        self,
+        payload: dict[str, Any],
+        user: int | None,
+        history: Indices,
+        known: list[str],
+        scores: Scores,
+    ) -> tuple[list[str], Scores]:
+        """Items outside the catalogue that the call describes by tags."""
+        tags = payload.get("tags") or {}
+        if not isinstance(tags, dict):
+            raise InvalidInput("'tags' is not an object of lists.", hint=_HINT)
+        names, more = [], []
+        for name in dict.fromkeys(_words(payload, "items")):
+            if name in self._items or name not in tags:
+                continue
+            near = self._attributes.nearest(self._attributes.places(tags[name]), self._had)
+            if len(near):
+                names.append(name)
+                more.append(self._plain(user, history, near).mean())
+        return known + names, np.concatenate([scores, np.array(more, np.float32)])
+
+    def _likeness(self, item: int) -> Scores:
+        """How much every item is like one: by the model's vectors, by who had both, or by tags."""
+        tags = self._attributes.tags_of(item)
+        if not self._had[item]:
+            return self._attributes.likeness(tags)
+        vectors = self._top.directions()
+        if vectors is not None:
+            found: Scores = vectors @ vectors[item]
+            return found
+        return self._together(item)
+
+    def _together(self, item: int) -> Scores:
+        """Cosine over who had both."""
+        seen = self._model.seen
+        if self._owners is None:  # the same pairs by item
+            order = np.argsort(seen.items, kind="stable")
+            starts = np.searchsorted(seen.items[order], np.arange(seen.item_count + 1))
+            self._owners = seen.users()[order].astype(np.int64), starts
+        users, starts = self._owners
+        had = [seen.of(int(user)) for user in users[starts[item] : starts[item + 1]]]
+        both = np.bincount(np.concatenate(had), minlength=seen.item_count)
+        sizes = np.maximum(seen.popularity(), 1)
+        return (both / np.sqrt(sizes * sizes[item])).astype(np.float32)
+
+    # -- what may be shown
+
+    def _of_likeness(
+        self, near: Scores, payload: dict[str, Any], itself: list[int], count: int
+    ) -> Hits:
+        left_out = np.concatenate(
+            [self._known(_words(payload, "exclude")), np.array(itself, np.int64)]
+        )
+        allowed = self._allowed(payload, left_out)
+        return self._top.of_scores(lambda items: near[items], count, allowed)
+
+    def _allowed(self, payload: dict[str, Any], left_out: Indices) -> Allowed:
+        where, within = payload.get("where"), payload.get("within")
+        mask = self._mask(where) if where else None
+        if within is not None:
+            among = np.unique(self._known(_words(payload, "within")))
+            return Allowed(mask, among, left_out)
+        return Allowed(mask, None, left_out)
+
+    def _mask(self, where: Any) -> NDArray[np.bool_]:
+        if not isinstance(where, dict):
+            raise InvalidInput("'where' is not an object of lists.", hint=_HINT)
+        plain = {key: _words(where, key) for key in sorted(where)}
+        key = tuple((name, *values) for name, values in plain.items())
+        found = self._masks.get(key)
+        if found is None:
+            found = self._attributes.matching(plain)
+            self._masks[key] = found
+            if len(self._masks) > _KEPT_MASKS:
+                self._masks.popitem(last=False)
+        return found
+
+    def _who(self, payload: dict[str, Any]) -> tuple[int | None, Indices]:
+        user = payload.get("user")
+        place = None if user is None else self._users.get(str(user))
+        if place is not None and not len(self._model.seen.of(place)):
+            place = None  # it was never trained on: better by history or popularity
+        return place, np.unique(self._known(_words(payload, "history")))
+
+    def _known(self, names: list[str]) -> Indices:
+        found = [self._items[name] for name in names if name in self._items]
+        return np.array(found, np.int64)
+
+    def _told(self, hits: Hits) -> dict[str, Any]:
+        return {
+            "items": [self._names[each] for each in hits.items.tolist()],
+            "scores": hits.scores.tolist(),
+        }
+
+
+def _words(payload: Any, name: str) -> list[str]:
+    if not isinstance(payload, dict):
+        raise InvalidInput("The call is not an object.", hint=_HINT)
+    found = payload.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list) or len(found) > MOST_ITEMS:
+        raise InvalidInput(f"'{name}' is not a list of up to {MOST_ITEMS:,} names.", hint=_HINT)
+    return [each if type(each) is str else str(each) for each in found]
+
+
+def _count(payload: Any) -> int:
+    count = payload.get("count", 10) if isinstance(payload, dict) else None
+    if not isinstance(count, int) or not 1 <= count <= MOST_COUNT:
+        raise InvalidInput(f"'count' is not a number from 1 to {MOST_COUNT:,}.", hint=_HINT)
+    return count
