@@ -50,14 +50,14 @@ class Read:
 
 
 def read_interactions(
-    path: Path, name: str, columns: Mapping[str, str], out: Path, *, before: Sequence[Path] = ()
+    path: Path, name: str, columns: Mapping[str, str], out: Path, *, note: str = ""
 ) -> Read:
     """Write `out`, Parquet of user, item (text), time (unix seconds) and value, in the file's order.
 
     Args:
         path: the file; `name` is what it was called, by whose ending it is read.
         columns: `user`, `item`, `time`, `value` → the column's name, for those not understood.
-        before: files that `read_interactions` wrote earlier; their rows come first.
+        note: kept in the file: the same rows with another note are another content.
 
     Raises:
         UnsupportedType: neither ending nor content is one that is read here.
@@ -83,13 +83,10 @@ def read_interactions(
                 "No row of the file has a user, an item and a time.",
                 hint="Check which columns they are in; times are seconds since 1970 or ISO 8601.",
             )
-        earlier = "".join(
-            f"SELECT user, item, time, value FROM read_parquet({_literal(each)}) UNION ALL "
-            for each in before
-        )
         connection.execute(
-            f"COPY ({earlier}SELECT user, item, time, coalesce(value, 1.0) AS value FROM arrived "
-            f"WHERE {good}) TO {_literal(out)} (FORMAT parquet, COMPRESSION zstd)"
+            "COPY (SELECT user, item, time, coalesce(value, 1.0) AS value FROM arrived "
+            f"WHERE {good}) TO {_literal(out)} "
+            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{note: {_literal(note)}}})"
         )
     return Read(rows=kept, left_out=all_ - kept)
 
@@ -114,18 +111,39 @@ def read_products(path: Path, name: str, columns: Mapping[str, str]) -> Iterator
                     yield {"title": made["item"], **made}
 
 
-def count_interactions(path: Path) -> dict[str, Any]:
-    """Rows, users, items and the first and last time of a file that `read_interactions` wrote."""
+def count_interactions(path: Path) -> dict[str, int]:
+    """Rows, users, items, repeated pairs, first and last time of what `read_interactions` wrote."""
     with _connected() as connection:
-        rows, users, items, first, last, repeated = _one(
+        found = _one(
             connection,
             "SELECT count(*), count(DISTINCT user), count(DISTINCT item), min(time), max(time), "
             f"count(*) - count(DISTINCT (user, item)) FROM read_parquet({_literal(path)})",
         )
-    return {
-        "rows": int(rows), "users": int(users), "items": int(items),
-        "first": int(first), "last": int(last), "repeated": int(repeated),
-    }  # fmt: skip
+    names = ("rows", "users", "items", "first", "last", "repeated")
+    return {name: int(value) for name, value in zip(names, found, strict=True)}
+
+
+def history_of(paths: Sequence[Path], user: str, limit: int) -> tuple[int, list[tuple[str, int]]]:
+    """How many items a user had, and the newest of them with their times, the latest of each."""
+    with _connected() as connection:
+        rows = connection.execute(
+            f"SELECT item, max(time) AS at FROM {_parts(paths)} WHERE user = ? "
+            "GROUP BY item ORDER BY at DESC, item",
+            [user],
+        ).fetchall()
+    return len(rows), [(str(item), int(at)) for item, at in rows[:limit]]
+
+
+def users_in(paths: Sequence[Path], start: str, limit: int) -> tuple[int, list[str]]:
+    """How many users there are whose id begins so, and some of them: those with the most first."""
+    with _connected() as connection:
+        begins = f"FROM {_parts(paths)} WHERE starts_with(user, ?)"
+        total = connection.execute(f"SELECT count(DISTINCT user) {begins}", [start]).fetchone()
+        rows = connection.execute(
+            f"SELECT user {begins} GROUP BY user ORDER BY count(*) DESC, user LIMIT {int(limit)}",
+            [start],
+        ).fetchall()
+    return int(total[0]) if total else 0, [str(user) for (user,) in rows]
 
 
 @contextmanager
@@ -292,5 +310,9 @@ def _quoted(column: str) -> str:
     return '"' + column.replace('"', '""') + '"'
 
 
-def _literal(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+def _literal(text: Path | str) -> str:
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def _parts(paths: Sequence[Path]) -> str:
+    return f"read_parquet([{', '.join(_literal(path) for path in paths)}])"

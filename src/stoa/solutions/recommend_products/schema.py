@@ -56,11 +56,13 @@ class AddInteractions(Request):
 
 
 class DatasetView(Result):
-    """One version of a shop's interactions."""
+    """One version of a shop's interactions: the rows that one file brought."""
 
     id: str
     shop: str
     version: int
+    replaces: bool
+    """Versions before it count no more."""
     partition: str
     path: str
     digest: str
