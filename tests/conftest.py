@@ -170,6 +170,7 @@ async def house(settings: Settings) -> AsyncIterator[Dispatcher]:
     """The whole house on SQLite, launched, with the two workspaces."""
     built = build(settings)
     built.platform.database.write_now(_two_workspaces, workspace=EVERY_WORKSPACE)
+    await built.platform.inference.launch()
     await built.platform.flows.launch()
     await built.platform.jobs.launch()
     await built.platform.events.launch()
@@ -177,6 +178,7 @@ async def house(settings: Settings) -> AsyncIterator[Dispatcher]:
     await built.platform.events.close()
     await built.platform.jobs.close()
     await built.platform.flows.close()
+    await built.platform.inference.close()
     await built.platform.knowledge.close()
     await built.platform.databases.close()
     await built.platform.models.close()

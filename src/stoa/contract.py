@@ -27,6 +27,7 @@ from stoa.core.evaluation.report import Graded
 from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
 from stoa.core.flows.questions import Asking, Decision
+from stoa.core.inference.inference import Inference
 from stoa.core.jobs.jobs import Jobs
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
@@ -100,6 +101,7 @@ class Platform:
     audit: AuditLog
     models: Models
     registry: Registry
+    inference: Inference
     events: Events
     flows: Flows
     jobs: Jobs
@@ -203,10 +205,14 @@ class Operation:
     """Faces ask before they call it."""
     streams: type[BaseModel] | None = None
     """Type of the events that `call.emit` sends, where it sends any."""
+    hot: bool = False
+    """Called very often: REST answers it on a shorter road, with the same checks and answers."""
 
     def __post_init__(self) -> None:
         if not self.name:
             object.__setattr__(self, "name", self.run.__name__)
+        if self.hot and self.durable:
+            raise TypeError(f"operation {self.name}: a durable operation is not hot")
         for kind in (self.request, self.result):
             if not (inspect.isclass(kind) and issubclass(kind, BaseModel)):
                 raise TypeError(f"operation {self.name}: {kind!r} is not a pydantic model")

@@ -16,6 +16,7 @@ from stoa.base.settings import Settings
 from stoa.contract import Platform, Solution
 from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
+from stoa.core.inference.inference import Inference
 from stoa.core.jobs.jobs import Jobs
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
@@ -73,6 +74,7 @@ def build(settings: Settings) -> Dispatcher:
         audit=audit,
         models=models,
         registry=registry,
+        inference=Inference(database, registry, secret=secret),
         events=events,
         flows=flows,
         jobs=Jobs(settings, database, objects, registry, open_runs=flows.open_runs),

@@ -14,12 +14,15 @@ from stoa.dispatch import Dispatcher
 
 
 @asynccontextmanager
-async def at_work(dispatcher: Dispatcher, *, works: bool = True) -> AsyncIterator[None]:
+async def at_work(
+    dispatcher: Dispatcher, *, works: bool = True, serves: bool = False
+) -> AsyncIterator[None]:
     """Launch; when the block ends, stop taking work. What is unfinished goes on at the next launch.
 
     Args:
         dispatcher: the house, built and not yet launched.
         works: also work on durable runs; False leaves them to other processes.
+        serves: keep the replicas of all endpoints up; False brings up only what is asked for here.
     """
     for solution in dispatcher.solutions.values():
         for schedule in solution.schedules:
@@ -29,6 +32,8 @@ async def at_work(dispatcher: Dispatcher, *, works: bool = True) -> AsyncIterato
         stack.push_async_callback(platform.models.close)
         stack.push_async_callback(platform.knowledge.close)
         stack.push_async_callback(platform.databases.close)
+        await platform.inference.launch(serves=serves)
+        stack.push_async_callback(platform.inference.close)
         await platform.flows.launch(works=works)
         stack.push_async_callback(platform.flows.close)
         await platform.jobs.launch(works=works)

@@ -55,7 +55,7 @@ def create_app(dispatcher: Dispatcher, *, sample: bool = False, works: bool = Tr
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(at_work(dispatcher, works=works))
+            await stack.enter_async_context(at_work(dispatcher, works=works, serves=True))
             await stack.enter_async_context(mcp.running())
             await stack.enter_async_context(_warming(dispatcher, sample=sample))
             yield

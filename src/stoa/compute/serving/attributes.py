@@ -30,7 +30,9 @@ def write_attributes(folder: Path, tags: Sequence[Sequence[str]]) -> None:
 class Attributes:
     """Tags of items, and items of tags."""
 
-    def __init__(self, item_count: int, names: Sequence[str], rows: Sequence[Sequence[int]]) -> None:
+    def __init__(
+        self, item_count: int, names: Sequence[str], rows: Sequence[Sequence[int]]
+    ) -> None:
         if len(rows) != item_count:
             raise InvalidInput(
                 f"Attributes of {len(rows)} items for a model of {item_count}.",

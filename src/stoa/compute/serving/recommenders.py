@@ -103,9 +103,7 @@ class Recommending:
         if user is not None and not payload.get("seen"):
             left_out.append(self._model.seen.of(user).astype(np.int64))
         allowed = self._allowed(payload, np.concatenate(left_out))
-        hits = self._top.of_scores(
-            lambda items: self._scores(user, history, items), count, allowed
-        )
+        hits = self._top.of_scores(lambda items: self._scores(user, history, items), count, allowed)
         return {**self._told(hits), "known_user": user is not None}
 
     def similar(self, payload: dict[str, Any]) -> dict[str, Any]:
@@ -206,7 +204,8 @@ class Recommending:
         had = [seen.of(int(user)) for user in users[starts[item] : starts[item + 1]]]
         both = np.bincount(np.concatenate(had), minlength=seen.item_count)
         sizes = np.maximum(seen.popularity(), 1)
-        return (both / np.sqrt(sizes * sizes[item])).astype(np.float32)
+        cosine: Scores = (both / np.sqrt(sizes * sizes[item])).astype(np.float32)
+        return cosine
 
     # -- what may be shown
 

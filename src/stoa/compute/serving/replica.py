@@ -7,6 +7,7 @@ SIGTERM, it finishes what it has read and ends. It knows no endpoint, no databas
 import argparse
 import asyncio
 import os
+import resource
 import signal
 import socket
 import sys
@@ -111,7 +112,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--artefact", type=Path, required=True)
     parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--memory-mb", type=int)
     given = parser.parse_args()
+    if given.memory_mb:
+        limit = given.memory_mb * 2**20
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the group; the parent decides
     try:
         asyncio.run(serve(given.artefact, socket.socket(fileno=given.fd)))

@@ -138,7 +138,7 @@ class Component:
         """Take no more, let open calls end for `seconds` (as scaled where None), end the replicas."""
         patience = self.scaling.drain_seconds if seconds is None else seconds
         until = self._clock() + patience
-        while self.outstanding and self._replicas and self._clock() < until:
+        while self.outstanding and self._replicas and self._clock() < until:  # noqa: ASYNC110 - rare
             await asyncio.sleep(0.01)
         self._closing = True
         for task in (self._ticking, *self._tasks):
@@ -202,7 +202,9 @@ class Component:
             number = replica.send_batch(batch[0].method, [each.payload for each in batch])
         except (TypeError, ValueError, OverflowError):
             if len(batch) == 1:
-                _fail(batch[0], InvalidInput("The call holds what can't be sent.", hint="Send JSON."))
+                _fail(
+                    batch[0], InvalidInput("The call holds what can't be sent.", hint="Send JSON.")
+                )
                 return
             for call in batch:  # one of them: the others must not suffer
                 self._send(replica, [call])
@@ -292,7 +294,7 @@ class Component:
 
     async def _drain(self, replica: Replica) -> None:
         until = self._clock() + self.scaling.drain_seconds
-        while replica.outstanding and self._clock() < until:
+        while replica.outstanding and self._clock() < until:  # noqa: ASYNC110 - rare
             await asyncio.sleep(0.01)
         if not replica.outstanding:
             await replica.end(5.0)

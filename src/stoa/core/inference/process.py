@@ -78,7 +78,7 @@ class Replica(Connection):
         try:
             try:
                 self._process = await asyncio.create_subprocess_exec(
-                    *_command(folder, theirs.fileno()),
+                    *_command(folder, theirs.fileno(), scaling.memory_mb),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=asyncio.subprocess.DEVNULL,
                     stderr=asyncio.subprocess.PIPE,
@@ -178,11 +178,12 @@ class Replica(Connection):
         await self._process.wait()
 
 
-def _command(folder: Path, descriptor: int) -> Sequence[str]:
-    return (sys.executable, "-m", _MODULE, "--artefact", str(folder), "--fd", str(descriptor))
+def _command(folder: Path, descriptor: int, memory_mb: int | None) -> Sequence[str]:
+    words = [sys.executable, "-m", _MODULE, "--artefact", str(folder), "--fd", str(descriptor)]
+    return words if memory_mb is None else [*words, "--memory-mb", str(memory_mb)]
 
 
 def _environment(scaling: Scaling) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     threads = {name: str(scaling.threads) for name in _THREADS}
-    return {**kept, **threads, "PYTHONUNBUFFERED": "1", **scaling.environment}
+    return {**kept, **threads, "PYTHONUNBUFFERED": "1"}

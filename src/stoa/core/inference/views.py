@@ -2,11 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-NAME: Final = r"^[a-z][a-z0-9_-]{0,62}$"
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Arm(StrEnum):
@@ -34,19 +32,25 @@ class Scaling(BaseModel):
     min_replicas: int = Field(1, ge=1, le=64)
     max_replicas: int = Field(1, ge=1, le=64)
     target_outstanding: float = Field(
-        16.0, gt=0, description="Calls under way per replica that more replicas are started above."
+        16.0, gt=0, description="Calls under way per replica above which another one is started."
     )
     max_batch: int = Field(64, ge=1, le=4096, description="Calls that one batch may hold.")
     max_queue: int = Field(
         2048, ge=1, le=1_000_000, description="Calls that may wait; more are refused at once."
     )
     timeout_seconds: float = Field(10.0, gt=0, le=600, description="Time one call may take.")
-    start_seconds: float = Field(60.0, gt=0, le=3600, description="Time a replica may take to load.")
+    start_seconds: float = Field(
+        60.0, gt=0, le=3600, description="Time a replica may take to load."
+    )
     drain_seconds: float = Field(30.0, ge=0, le=600, description="Time open calls get at an end.")
     threads: int = Field(1, ge=1, le=256, description="Threads of arithmetic in one replica.")
-    environment: dict[str, str] = Field(
-        default_factory=dict, description="More variables that a replica's process is given."
-    )
+    memory_mb: int | None = Field(None, gt=0, description="Memory of one replica; None: no limit.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Scaling":
+        if self.max_replicas < self.min_replicas:
+            raise ValueError("max_replicas is below min_replicas")
+        return self
 
 
 class Probe(BaseModel):

@@ -51,6 +51,12 @@ class Limits(BaseModel):
     """Requests that wait at most; more are refused."""
     timeout_ms: int = Field(2_000, gt=0)
     threads: int = Field(1, gt=0)
+    batch: int = Field(64, gt=0, le=4096)
+    """Calls that one batch holds at most."""
+    outstanding: float = Field(16.0, gt=0)
+    """Calls under way per replica above which another one is started."""
+    start_seconds: float = Field(60.0, gt=0)
+    drain_seconds: float = Field(30.0, ge=0)
 
 
 class Wanted(BaseModel):
