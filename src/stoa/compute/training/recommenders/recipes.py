@@ -1,0 +1,85 @@
+"""What can be trained and with which numbers. A recipe is data: it travels as JSON into the process.
+
+Defaults of the neural models are those of the system this follows (epochs 10, rate 0.001, batch 256,
+dropout 0.3, 32 factors, 3 layers), those of the others were chosen on held-out training data.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Recipe(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PopularityRecipe(_Recipe):
+    """Nothing to choose."""
+
+    kind: Literal["popularity"] = "popularity"
+
+
+class ItemKnnRecipe(_Recipe):
+    """Item neighbours by damped cosine."""
+
+    kind: Literal["item_knn"] = "item_knn"
+    neighbours: int = Field(100, ge=1, le=2000)
+    shrink: float = Field(50.0, ge=0)
+
+
+class EaseRecipe(_Recipe):
+    """A dense item-to-item ridge regression."""
+
+    kind: Literal["ease"] = "ease"
+    regularisation: float = Field(1000.0, gt=0)
+    most_items: int = Field(20_000, ge=1, description="Refuse catalogues above this size")
+
+
+class IalsRecipe(_Recipe):
+    """Implicit alternating least squares."""
+
+    kind: Literal["ials"] = "ials"
+    dimensions: int = Field(128, ge=1, le=2048)
+    epochs: int = Field(12, ge=1)
+    unobserved: float = Field(0.3, gt=0, description="Weight of a pair that nobody saw")
+    regularisation: float = Field(0.005, gt=0)
+    exponent: float = Field(1.0, ge=0, le=1, description="How regularisation grows with frequency")
+    deviation: float = Field(0.1, gt=0, description="Of the first vectors")
+
+
+class NeuralRecipe(_Recipe):
+    """NeuMF, or one of its halves."""
+
+    kind: Literal["neumf", "gmf", "mlp"] = "neumf"
+    epochs: int = Field(10, ge=1)
+    learning_rate: float = Field(0.001, gt=0)
+    batch_size: int = Field(256, ge=1, description="Pairs per step, negatives included")
+    dropout: float = Field(0.3, ge=0, lt=1)
+    factor_num: int = Field(32, ge=1, le=512)
+    num_layers: int = Field(3, ge=1, le=6)
+    negatives: int = Field(4, ge=1, le=100, description="Sampled per positive, anew every epoch")
+    patience: int = Field(0, ge=0, description="Epochs without progress before stopping; 0: never")
+    pretrain: int = Field(0, ge=0, description="Epochs of GMF and MLP each, before NeuMF")
+    weight_decay: float = Field(0.0, ge=0)
+
+
+SingleRecipe = Annotated[
+    PopularityRecipe | ItemKnnRecipe | EaseRecipe | IalsRecipe | NeuralRecipe,
+    Field(discriminator="kind"),
+]
+
+
+class BlendRecipe(_Recipe):
+    """Several models, weighed by what held-out training data says."""
+
+    kind: Literal["blend"] = "blend"
+    parts: tuple[SingleRecipe, ...] = Field(
+        (EaseRecipe(), IalsRecipe()), min_length=2, max_length=4
+    )
+    steps: int = Field(20, ge=1, le=100, description="Weights tried are multiples of 1 / steps")
+
+
+ModelRecipe = Annotated[
+    PopularityRecipe | ItemKnnRecipe | EaseRecipe | IalsRecipe | NeuralRecipe | BlendRecipe,
+    Field(discriminator="kind"),
+]
