@@ -99,7 +99,7 @@ async def datasets(call: Call, request: ListDatasets) -> Datasets:
 
 async def user(call: Call, request: UserRequest) -> UserView:
     """Show what a user has had, newest first."""
-    paths = await _opened(call, await _newest(call, request.shop))
+    paths = await opened(call, await _newest(call, request.shop))
     total, found = await asyncio.to_thread(history_of, paths, request.user, request.limit)
     if not total:
         raise NotFound(f"Nobody called '{request.user}' is in the data.", hint="List the users.")
@@ -112,7 +112,7 @@ async def user(call: Call, request: UserRequest) -> UserView:
 
 async def users(call: Call, request: ListUsers) -> Users:
     """List users of a shop, those with the most interactions first."""
-    paths = await _opened(call, await _newest(call, request.shop))
+    paths = await opened(call, await _newest(call, request.shop))
     total, found = await asyncio.to_thread(users_in, paths, request.text, request.limit)
     return Users(users=found, total=total)
 
@@ -156,7 +156,7 @@ async def _newest(call: Call, shop: str) -> list[registry.DatasetView]:
     return await parts_of(call, shop)
 
 
-async def _opened(call: Call, parts: Sequence[registry.DatasetView]) -> list[Path]:
+async def opened(call: Call, parts: Sequence[registry.DatasetView]) -> list[Path]:
     opened = [await call.platform.registry.datasets.open(call.caller, each.id) for each in parts]
     return [path / "interactions.parquet" if path.is_dir() else path for path in opened]
 

@@ -69,11 +69,11 @@ def read_interactions(
             _need(column, found)
         value = f"TRY_CAST({_quoted(found['value'])} AS DOUBLE)" if "value" in found else "1.0"
         rows = (
-            f"SELECT {_text(found['user'])} AS user, {_text(found['item'])} AS item, "
-            f"{_seconds(found['time'])} AS time, {value} AS value FROM {source}"
+            f'SELECT {_text(found["user"])} AS "user", {_text(found["item"])} AS item, '
+            f'{_seconds(found["time"])} AS "time", {value} AS value FROM {source}'
         )
         good = (
-            "user IS NOT NULL AND item IS NOT NULL AND time IS NOT NULL AND "
+            '"user" IS NOT NULL AND item IS NOT NULL AND "time" IS NOT NULL AND '
             "(value IS NULL OR isfinite(value))"
         )
         connection.execute(f"CREATE TEMP VIEW arrived AS {rows}")
@@ -84,7 +84,7 @@ def read_interactions(
                 hint="Check which columns they are in; times are seconds since 1970 or ISO 8601.",
             )
         connection.execute(
-            "COPY (SELECT user, item, time, coalesce(value, 1.0) AS value FROM arrived "
+            'COPY (SELECT "user", item, "time", coalesce(value, 1.0) AS value FROM arrived '
             f"WHERE {good}) TO {_literal(out)} "
             f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{note: {_literal(note)}}})"
         )
@@ -116,8 +116,8 @@ def count_interactions(path: Path) -> dict[str, int]:
     with _connected() as connection:
         found = _one(
             connection,
-            "SELECT count(*), count(DISTINCT user), count(DISTINCT item), min(time), max(time), "
-            f"count(*) - count(DISTINCT (user, item)) FROM read_parquet({_literal(path)})",
+            'SELECT count(*), count(DISTINCT "user"), count(DISTINCT item), min("time"), max("time"), '
+            f'count(*) - count(DISTINCT ("user", item)) FROM {_parts([path])}',
         )
     names = ("rows", "users", "items", "first", "last", "repeated")
     return {name: int(value) for name, value in zip(names, found, strict=True)}
@@ -127,8 +127,8 @@ def history_of(paths: Sequence[Path], user: str, limit: int) -> tuple[int, list[
     """How many items a user had, and the newest of them with their times, the latest of each."""
     with _connected() as connection:
         rows = connection.execute(
-            f"SELECT item, max(time) AS at FROM {_parts(paths)} WHERE user = ? "
-            "GROUP BY item ORDER BY at DESC, item",
+            f'SELECT item, max("time") AS latest FROM {_parts(paths)} WHERE "user" = ? '
+            "GROUP BY item ORDER BY latest DESC, item",
             [user],
         ).fetchall()
     return len(rows), [(str(item), int(at)) for item, at in rows[:limit]]
@@ -137,10 +137,10 @@ def history_of(paths: Sequence[Path], user: str, limit: int) -> tuple[int, list[
 def users_in(paths: Sequence[Path], start: str, limit: int) -> tuple[int, list[str]]:
     """How many users there are whose id begins so, and some of them: those with the most first."""
     with _connected() as connection:
-        begins = f"FROM {_parts(paths)} WHERE starts_with(user, ?)"
-        total = connection.execute(f"SELECT count(DISTINCT user) {begins}", [start]).fetchone()
+        begins = f'FROM {_parts(paths)} WHERE starts_with("user", ?)'
+        total = connection.execute(f'SELECT count(DISTINCT "user") {begins}', [start]).fetchone()
         rows = connection.execute(
-            f"SELECT user {begins} GROUP BY user ORDER BY count(*) DESC, user LIMIT {int(limit)}",
+            f'SELECT "user" {begins} GROUP BY "user" ORDER BY count(*) DESC, "user" LIMIT {int(limit)}',
             [start],
         ).fetchall()
     return int(total[0]) if total else 0, [str(user) for (user,) in rows]

@@ -138,6 +138,25 @@ class Products(Result):
     total: int
 
 
+class ListShops(Request):
+    """All shops of the workspace."""
+
+
+class ShopView(Result):
+    """A shop: one set of interactions, products, models and settings."""
+
+    name: str
+    products: int
+    datasets: int
+    models: int
+
+
+class Shops(Result):
+    """The shops of the workspace, by name."""
+
+    shops: list[ShopView]
+
+
 # --- the pipeline ----------------------------------------------------------------------------
 
 
