@@ -20,6 +20,7 @@ from stoa.core.inference.inference import Inference
 from stoa.core.jobs.jobs import Jobs
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
+from stoa.core.pipelines.pipelines import Pipelines
 from stoa.core.registry.registry import Registry
 from stoa.core.tables.opening import OpenDatabases
 from stoa.dispatch import Dispatcher
@@ -65,6 +66,7 @@ def build(settings: Settings) -> Dispatcher:
     events = Events(settings, database, audit, secret=secret)
     registry = Registry(settings, database, objects, audit, events=events)
     flows = Flows(settings, database, events=events)
+    jobs = Jobs(settings, database, objects, registry, open_runs=flows.open_runs)
     platform = Platform(
         settings=settings,
         database=database,
@@ -77,7 +79,8 @@ def build(settings: Settings) -> Dispatcher:
         inference=Inference(database, registry, secret=secret),
         events=events,
         flows=flows,
-        jobs=Jobs(settings, database, objects, registry, open_runs=flows.open_runs),
+        jobs=jobs,
+        pipelines=Pipelines(database, flows, jobs, registry),
         knowledge=Knowledge(settings, database, objects, models),
         databases=OpenDatabases(),
     )
