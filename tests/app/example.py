@@ -108,6 +108,27 @@ async def greet(call: Call, request: Greet) -> Greeting:
     return Greeting(text=text.upper() if request.loud else text)
 
 
+async def _hurried(call: Call, request: Greet) -> Greeting:
+    match request.name:
+        case "Nobody":
+            raise Conflict("Nobody is not here.", hint="Greet somebody.")
+        case "Everybody":
+            raise LimitReached("Enough for today.", hint="Come back tomorrow.", retry_after=30)
+        case "Bug":
+            raise RuntimeError("the secret is 12345")
+    return await greet(call, request)
+
+
+async def hurry(call: Call, request: Greet) -> Greeting:
+    """Greet somebody, very often."""
+    return await _hurried(call, request)
+
+
+async def hurry_back(call: Call, request: Greet) -> Greeting:
+    """Greet somebody, very often, by editors."""
+    return await _hurried(call, request)
+
+
 async def count(call: Call, request: Count) -> Counted:
     """Count, durably."""
     total = 0
@@ -221,6 +242,8 @@ EXAMPLE = Solution(
     folder=Path(__file__).parent,
     operations=(
         Operation(greet),
+        Operation(hurry, hot=True),
+        Operation(hurry_back, hot=True, roles=EDITORS),
         Operation(count, durable=True),
         Operation(tell, streams=Piece),
         Operation(weigh),

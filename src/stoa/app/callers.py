@@ -35,7 +35,7 @@ class Callers:
             Forbidden: a cookie on a change that does not come from our own pages.
             LimitReached: too many wrong keys from this address.
         """
-        key = _bearer(connection.headers.get("authorization"))
+        key = bearer_of(connection)
         if key:
             return await self._accounts.caller_of_key(key, address=address_of(connection))
         session = connection.cookies.get(SESSION_COOKIE)
@@ -89,8 +89,9 @@ def workspace_of(connection: HTTPConnection) -> str | None:
     return connection.headers.get(WORKSPACE_HEADER) or None
 
 
-def _bearer(header: str | None) -> str:
-    scheme, _, secret = (header or "").partition(" ")
+def bearer_of(connection: HTTPConnection) -> str:
+    """The API key that this request shows; empty for none."""
+    scheme, _, secret = (connection.headers.get("authorization") or "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else ""
 
 

@@ -1,5 +1,6 @@
 """Small real models in artefact folders, for the tests of serving: random numbers, true shapes."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def neumf(seen: Interactions, *, seed: int = 1, factors: int = FACTORS) -> Neura
         "output.bias": made(1),
     }
     sizes = [wide * 2, wide, factors * 2, factors]
-    for number, (inner, outer) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for number, (inner, outer) in enumerate(pairwise(sizes)):
         tensors[f"layers.{number}.weight"] = made(outer, inner)
         tensors[f"layers.{number}.bias"] = made(outer)
     return Neural(seen, tensors)

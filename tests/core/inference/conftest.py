@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,8 @@ async def inference(build: Build) -> Inference:
 def register(registry: Registry, alice: Caller, tmp_path: Path) -> Register:
     """Registers a version of the group `films`, approved unless said otherwise; its id."""
 
+    numbers = count()
+
     async def make(
         model: Recommender | Path | None = None,
         *,
@@ -72,8 +75,7 @@ def register(registry: Registry, alice: Caller, tmp_path: Path) -> Register:
             folder = model
         else:
             chosen = model or neumf(interactions(), seed=seed)
-            number = len(list(tmp_path.glob("model-*")))
-            folder = await asyncio.to_thread(saved, chosen, tmp_path / f"model-{number}")
+            folder = await asyncio.to_thread(saved, chosen, tmp_path / f"model-{next(numbers)}")
         artefact = await registry.artefacts.add(alice, folder)
         new = NewVersion(kind="neural", status=status)
         return (await registry.versions.register(alice, "films", artefact, new)).id

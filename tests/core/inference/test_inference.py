@@ -149,8 +149,6 @@ async def test_processes_follow_each_other_and_a_restart_brings_all_back(
     await web.close()
     again = build()
     await again.launch()
-    while (await again.endpoint(alice, "films")).state is not State.LIVE:
-        await asyncio.sleep(0.05)
     assert (await again.ask(alice, "films", "rank", RANK)).version_id == second
     await worker.remove(alice, "films")
     with pytest.raises(NotFound):

@@ -20,6 +20,7 @@ from stoa.app.rest.envelope import Envelope
 from stoa.app.rest.failures import Described, handle_failures
 from stoa.app.rest.files import files
 from stoa.app.rest.gateway import gateway
+from stoa.app.rest.hot import HotRoad
 from stoa.app.rest.mcp_route import McpRoute
 from stoa.app.rest.oidc import oidc
 from stoa.app.rest.operations import operations
@@ -78,6 +79,7 @@ def create_app(dispatcher: Dispatcher, *, sample: bool = False, works: bool = Tr
     app.include_router(gateway(dispatcher, parts.caller))
     app.router.routes.append(Route("/mcp", mcp))
     mount_console(app, dispatcher)
+    app.add_middleware(HotRoad, parts=parts)
     if sample:
         app.add_middleware(SampleVisitors, parts=parts)
     app.add_middleware(Envelope, settings=platform.settings, callers=callers)

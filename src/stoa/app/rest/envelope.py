@@ -9,7 +9,7 @@ import time
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,6 +26,7 @@ MACHINE_PATHS: Final = ("/api/", "/v1/", "/mcp", "/objects/", "/metrics", "/heal
 """Paths that answer data; everything else is the console."""
 
 _log = get_logger("stoa.access")
+_SLOW = 0.25
 _GIVEN_ID = re.compile(r"^[A-Za-z0-9_.-]{8,64}$")
 _SECRET_PATH = re.compile(r"^(/objects/|/setup/|/password/|/decide/).+$")
 _DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -115,20 +116,34 @@ def _request_id(headers: Headers) -> str:
 
 
 def _dress(message: Message, path: str, request_id: str) -> None:
-    headers = MutableHeaders(raw=message.setdefault("headers", []))
-    headers["X-Request-ID"] = request_id
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("X-Frame-Options", "DENY")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    headers.setdefault("Content-Security-Policy", _policy(path))
-    if path.startswith(MACHINE_PATHS):
-        headers.setdefault("Cache-Control", "no-store")
+    """Plain lists instead of header objects: this stands in the way of every answer."""
+    headers = message.setdefault("headers", [])
+    if not isinstance(headers, list):
+        headers = message["headers"] = list(headers)
+    there = {name.lower() for name, _ in headers}
+    if b"x-request-id" in there:
+        headers[:] = [each for each in headers if each[0].lower() != b"x-request-id"]
+    headers.append((b"x-request-id", request_id.encode("latin-1")))
+    for each in _MACHINE_HEADERS if path.startswith(MACHINE_PATHS) else _CONSOLE_HEADERS:
+        if each[0] not in there:
+            headers.append(each)
 
 
-def _policy(path: str) -> str:
-    return _DATA_POLICY if path.startswith(MACHINE_PATHS) else _CONSOLE_POLICY
+def _fixed_headers(policy: str, **more: str) -> list[tuple[bytes, bytes]]:
+    named = {
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "same-origin",
+        "x-frame-options": "DENY",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        "content-security-policy": policy,
+        **more,
+    }
+    return [(name.encode(), value.encode()) for name, value in named.items()]
+
+
+_CONSOLE_HEADERS: Final = _fixed_headers(_CONSOLE_POLICY)
+_MACHINE_HEADERS: Final = _fixed_headers(_DATA_POLICY, **{"cache-control": "no-store"})
 
 
 def _wrong_host() -> StoaError:
@@ -154,6 +169,9 @@ def _note(scope: Scope, status: int, seconds: float, request_id: str) -> None:
     method, route = scope["method"], _route(scope)
     metrics.http_requests.labels(method, route, status or "cut off").inc()
     metrics.http_seconds.labels(method, route).observe(seconds)
+    if status == 200 and seconds < _SLOW and getattr(scope.get("route"), "is_hot", False):
+        _tally.add(route, seconds)
+        return
     _log.info(
         "request",
         method=method,
@@ -164,6 +182,35 @@ def _note(scope: Scope, status: int, seconds: float, request_id: str) -> None:
     )
 
 
+class _Tally:
+    """Hot routes get a line a second and not a line a request: writing it costs more than answering.
+
+    What fails or is slow still has a line of its own.
+    """
+
+    def __init__(self) -> None:
+        self._since = 0.0
+        self._seconds: dict[str, list[float]] = {}
+
+    def add(self, route: str, seconds: float) -> None:
+        """One more request; says so at most once a second."""
+        self._seconds.setdefault(route, []).append(seconds)
+        at = time.monotonic()
+        if at - self._since < 1:
+            return
+        counted, self._seconds, self._since = self._seconds, {}, at
+        for name, taken in counted.items():
+            _log.info(
+                "requests",
+                route=name,
+                count=len(taken),
+                slowest_milliseconds=round(max(taken) * 1000, 1),
+            )
+
+
 def _route(scope: Scope) -> str:
     path: str = getattr(scope.get("route"), "path", "")
     return path if path and scope["path"].startswith(MACHINE_PATHS) else "console"
+
+
+_tally: Final = _Tally()

@@ -75,14 +75,19 @@ def request_id_of(request: Request) -> str:
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 
-async def _stoa_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, StoaError)
+def answer_error(error: StoaError, request_id: str) -> Response:
+    """An error that somebody foresaw, as a response."""
     headers: dict[str, str] = {}
     if isinstance(error, LimitReached):
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if isinstance(error, NotSignedIn):
         headers["WWW-Authenticate"] = 'Bearer realm="stoa"'
-    return answer(problem_of(error, request_id_of(request)), headers)
+    return answer(problem_of(error, request_id), headers)
+
+
+async def _stoa_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StoaError)
+    return answer_error(error, request_id_of(request))
 
 
 async def _misfit(request: Request, error: Exception) -> Response:

@@ -17,8 +17,7 @@ from typing import Any, Final
 
 from stoa.base.errors import StoaError
 from stoa.compute.serving.servable import Servable, kind_of, load
-from stoa.core.inference.process import HEALTH
-from stoa.core.inference.wire import CallFrame, Connection, ReplyFrame, calls, framed
+from stoa.core.inference.wire import HEALTH, CallFrame, Connection, ReplyFrame, calls, framed
 
 FAILED: Final = 3
 """Exit code where the model could not be loaded; the reason is the last line on standard error."""

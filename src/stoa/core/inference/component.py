@@ -16,8 +16,9 @@ from typing import Any, Final
 from stoa.base.errors import Bug, InvalidInput, LimitReached, NotFound, ProviderError, StoaError
 from stoa.base.telemetry import get_logger
 from stoa.core.inference.autoscaling import Autoscaler
-from stoa.core.inference.process import HEALTH, Replica, ReplicaFailed
+from stoa.core.inference.process import Replica, ReplicaFailed
 from stoa.core.inference.views import Scaling
+from stoa.core.inference.wire import HEALTH
 
 IN_FLIGHT: Final = 2
 """Batches per replica: while it computes one, the next is on its way."""

@@ -17,9 +17,8 @@ from typing import Any, Final
 
 from stoa.base.telemetry import get_logger
 from stoa.core.inference.views import Scaling
-from stoa.core.inference.wire import CallFrame, Connection, framed, replies
+from stoa.core.inference.wire import HEALTH, CallFrame, Connection, framed, replies
 
-HEALTH: Final = "_health"
 _MODULE: Final = "stoa.compute.serving.replica"
 _KEPT = ("PATH", "PYTHONPATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 """Of our environment: a replica needs no key and no password."""

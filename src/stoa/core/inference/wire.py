@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+HEALTH: Final = "_health"
+"""Method that every replica answers at once: that it lives, and what kind it serves."""
 LONGEST: Final = 256 * 2**20
 _SIZE: Final = 4
 

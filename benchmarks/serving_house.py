@@ -1,0 +1,146 @@
+"""The house of the serving benchmark: one solution with one hot operation that ranks by an endpoint.
+
+`python -m benchmarks.serving_house HOME PORT` serves it until it is told to stop; the models are of the
+size of MovieLens-1M (6,040 users, 3,706 items, 32 factors), with random numbers.
+"""
+
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from stoa import wiring
+from stoa.app.serving import serve
+from stoa.base.identity.caller import Caller, Role
+from stoa.base.settings import Settings
+from stoa.compute.networks.recommenders.artefact import save_model
+from stoa.compute.networks.recommenders.interactions import Ids, Interactions
+from stoa.compute.networks.recommenders.neural import Neural
+from stoa.contract import Call, Operation, Request, Result, Solution
+from stoa.core.inference.views import Probe, Scaling
+from stoa.core.registry.tables import Approval
+from stoa.core.registry.versions import NewVersion
+
+USERS, ITEMS, FACTORS = 6040, 3706, 32
+ENDPOINT = "ranking"
+
+
+class Rank(Request):
+    """A user and what to order."""
+
+    user: str = Field(min_length=1, max_length=200)
+    items: list[str] = Field(min_length=1, max_length=10_000)
+
+
+class Ranked(Result):
+    """The items, likeliest first."""
+
+    items: list[str]
+    scores: list[float | None]
+    version: str
+    ticket: str
+
+
+async def rank(call: Call, request: Rank) -> Ranked:
+    """Order items for a user."""
+    payload = {"user": request.user, "items": request.items}
+    answer = await call.platform.inference.ask(
+        call.caller, ENDPOINT, "rank", payload, user=request.user
+    )
+    return Ranked(
+        items=answer.value["items"],
+        scores=answer.value["scores"],
+        version=answer.version_id,
+        ticket=answer.ticket,
+    )
+
+
+SOLUTION = Solution(
+    name="bench",
+    title="Bench",
+    summary="Ranks.",
+    folder=Path(__file__).parent,
+    operations=(Operation(rank, hot=True),),
+)
+
+
+def neumf(seed: int) -> Neural:
+    """NeuMF-32 with three layers, as in the paper: 32 factors, an MLP of 256, 128, 64, 32."""
+    random = np.random.default_rng(seed)
+
+    def made(*shape: int) -> NDArray[np.float32]:
+        return (random.standard_normal(shape) * 0.1).astype(np.float32)
+
+    wide = FACTORS * 4
+    tensors = {
+        "mf.users": made(USERS, FACTORS),
+        "mf.items": made(ITEMS, FACTORS),
+        "mlp.users": made(USERS, wide),
+        "mlp.items": made(ITEMS, wide),
+        "output.weight": made(FACTORS * 2),
+        "output.bias": made(1),
+    }
+    sizes = (wide * 2, wide, FACTORS * 2, FACTORS)
+    for number, (inner, outer) in enumerate(pairwise(sizes)):
+        tensors[f"layers.{number}.weight"] = made(outer, inner)
+        tensors[f"layers.{number}.bias"] = made(outer)
+    had = random.integers(0, ITEMS, (USERS, 165))
+    seen = Interactions.from_pairs(
+        np.repeat(np.arange(USERS), 165), had.ravel(), user_count=USERS, item_count=ITEMS
+    )
+    return Neural(seen, tensors)
+
+
+async def prepared(home: Path) -> tuple[str, list[str]]:
+    """A key, and the ids of two approved versions, in a fresh house at `home`."""
+    wiring.SOLUTIONS = ()
+    dispatcher = wiring.build(Settings.load(home=home))
+    platform = dispatcher.platform
+    made = await platform.accounts.create_workspace("Bench")
+    user = await platform.accounts.create_user("bench@example.org", "Bench", None)
+    await platform.accounts.set_member(None, made.id, user.id, Role.OWNER)
+    owner = Caller(made.id, user.id, Role.OWNER, "Bench")
+    _, secret = await platform.accounts.create_key(owner, "bench", scopes=None, role=Role.OWNER)
+    versions = []
+    for seed in (1, 2):
+        model = neumf(seed)
+        save_model(model, home / f"model-{seed}", ids=Ids.numbered(USERS, ITEMS))
+        artefact = await platform.registry.artefacts.add(owner, home / f"model-{seed}")
+        new = NewVersion(kind="neural", status=Approval.APPROVED)
+        version = await platform.registry.versions.register(owner, "films", artefact, new)
+        versions.append(version.id)
+    await platform.inference.deploy(owner, ENDPOINT, versions[0], probes=[PROBE])
+    await platform.inference.close()
+    platform.database.close()
+    return secret, versions
+
+
+async def redeploy(home: Path, version: str, scaling: Scaling | None = None) -> None:
+    """Deploy a version from another process than the one that serves, as a pipeline does."""
+    wiring.SOLUTIONS = ()
+    dispatcher = wiring.build(Settings.load(home=home))
+    platform = dispatcher.platform
+    workspace = (await platform.accounts.all_workspaces())[0].id
+    owner = Caller(workspace, "bench", Role.OWNER, "Bench")
+    await platform.inference.deploy(owner, ENDPOINT, version, scaling=scaling, probes=[PROBE])
+    await platform.inference.close()
+    platform.database.close()
+
+
+PROBE = Probe(method="rank", payload={"user": "1", "items": ["1", "2", "3"]})
+
+
+def main() -> None:
+    """Serve."""
+    wiring.solutions = lambda: [SOLUTION]
+    settings = Settings.load(home=Path(sys.argv[1]), port=int(sys.argv[2]), log_level="WARNING")
+    serve(settings, sample=False, works=False)
+
+
+if __name__ == "__main__":
+    main()
+
+
