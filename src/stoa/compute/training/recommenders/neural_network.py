@@ -24,7 +24,7 @@ from torch import Tensor
 
 from stoa.compute.training.recommenders.recipes import NeuralRecipe
 
-_CHUNK = 512  # positives whose pairs go through the upper layers at once
+_CHUNK = 256  # positives whose pairs go through the upper layers at once
 TABLES = ("mf.users", "mf.items", "mlp.users", "mlp.items")
 
 
@@ -62,9 +62,7 @@ def first_tensors(
         for number in range(recipe.num_layers):
             bound = math.sqrt(6 / (entering + entering // 2))
             weight = torch.empty(entering // 2, entering)
-            tensors[f"layers.{number}.weight"] = weight.uniform_(
-                -bound, bound, generator=generator
-            )
+            tensors[f"layers.{number}.weight"] = weight.uniform_(-bound, bound, generator=generator)
             tensors[f"layers.{number}.bias"] = torch.zeros(entering // 2)
             entering //= 2
         last += entering
@@ -89,70 +87,65 @@ class Network:
         self.tensors = tensors
         self._has_mf = "mf.users" in tensors
         self._has_mlp = "mlp.users" in tensors
-        self._mf = tensors["mf.users"].shape[1] if self._has_mf else 0
-        self._hidden = len(tensors["layers.0.bias"]) if self._has_mlp else 0
-        self._upper = sum(1 for name in tensors if name.endswith(".bias")) - 2
-        self._bar = round(256 * (1 - dropout))  # a byte below it keeps its unit
+        self._kept = round(256 * (1 - dropout))  # a random byte below it keeps its unit
 
     def gradients(self, users: Tensor, items: Tensor, random: np.random.Generator) -> Gradients:
         """Mean cross-entropy over `users` [P] and `items` [P, N], the first column being had."""
         own, user_place = torch.unique(users, return_inverse=True)
         other, item_place = torch.unique(items, return_inverse=True)
         first = self._first_layer(own, other, random) if self._has_mlp else None
-        user_rows, item_rows = self._joined_rows(own, other, first)
-        step = _Step(self, user_rows, item_rows, items.numel(), random)
+        step = _Step(self.tensors, self._kept, items.numel(), random)
+        if first is not None:
+            bias = self.tensors["layers.0.bias"]
+            step.hidden = _Side.of(
+                torch.addmm(bias, first.users, first.user_weight.T),
+                first.items @ first.item_weight.T,
+            )
+        if self._has_mf:
+            step.mf = _Side.of(
+                self.tensors["mf.users"].index_select(0, own),
+                self.tensors["mf.items"].index_select(0, other),
+            )
         for start in range(0, len(users), _CHUNK):
             step.add(user_place[start : start + _CHUNK], item_place[start : start + _CHUNK])
         found = Gradients(step.loss / items.numel(), own, other, dense=step.dense)
-        if self._has_mf:
-            found.rows["mf.users"] = step.user_gradient[:, self._hidden :]
-            found.rows["mf.items"] = step.item_gradient[:, self._hidden :]
-        if first is not None:
-            self._first_layer_back(first, step, found)
+        if step.mf is not None:
+            found.rows["mf.users"] = step.mf.user_gradient
+            found.rows["mf.items"] = step.mf.item_gradient
+        if first is not None and step.hidden is not None:
+            _first_layer_back(first, step.hidden, found)
         return found
-
-    def mask(self, random: np.random.Generator, *shape: int) -> Tensor | None:
-        """0 or 1 / (share kept), so that the mean stays. None where nothing is dropped."""
-        if self._bar >= 256:
-            return None
-        drawn = np.frombuffer(random.bytes(math.prod(shape)), np.uint8) < self._bar
-        return torch.from_numpy(drawn.reshape(shape).astype(np.float32)).mul_(256 / self._bar)
 
     def _first_layer(self, own: Tensor, other: Tensor, random: np.random.Generator) -> "_First":
         weight = self.tensors["layers.0.weight"]
         width = weight.shape[1] // 2
-        users, items = self.tensors["mlp.users"][own], self.tensors["mlp.items"][other]
-        user_mask = self.mask(random, *users.shape)
-        item_mask = self.mask(random, *items.shape)
+        users = self.tensors["mlp.users"].index_select(0, own)
+        items = self.tensors["mlp.items"].index_select(0, other)
+        user_mask = _mask(random, self._kept, *users.shape)
+        item_mask = _mask(random, self._kept, *items.shape)
         if user_mask is not None and item_mask is not None:
             users.mul_(user_mask)
             items.mul_(item_mask)
         return _First(users, items, user_mask, item_mask, weight[:, :width], weight[:, width:])
 
-    def _joined_rows(
-        self, own: Tensor, other: Tensor, first: "_First | None"
-    ) -> tuple[Tensor, Tensor]:
-        """[U, H + F] and [I, H + F]: what the chunks gather, in one go."""
-        users, items = [], []
-        if first is not None:
-            bias = self.tensors["layers.0.bias"]
-            users.append(torch.addmm(bias, first.users, first.user_weight.T))
-            items.append(first.items @ first.item_weight.T)
-        if self._has_mf:
-            users.append(self.tensors["mf.users"][own])
-            items.append(self.tensors["mf.items"][other])
-        return torch.cat(users, 1), torch.cat(items, 1)
 
-    def _first_layer_back(self, first: "_First", step: "_Step", found: Gradients) -> None:
-        users = step.user_gradient[:, : self._hidden]
-        items = step.item_gradient[:, : self._hidden]
-        found.dense["layers.0.weight"] = torch.cat([users.T @ first.users, items.T @ first.items], 1)
-        found.dense["layers.0.bias"] = users.sum(0)
-        found.rows["mlp.users"] = users @ first.user_weight
-        found.rows["mlp.items"] = items @ first.item_weight
-        if first.user_mask is not None and first.item_mask is not None:
-            found.rows["mlp.users"].mul_(first.user_mask)
-            found.rows["mlp.items"].mul_(first.item_mask)
+def _mask(random: np.random.Generator, kept: int, *shape: int) -> Tensor | None:
+    """0 or 256 / kept, so that the mean stays. None where nothing is dropped."""
+    if kept >= 256:
+        return None
+    drawn = np.frombuffer(random.bytes(math.prod(shape)), np.uint8) < kept
+    return torch.from_numpy(drawn.reshape(shape).astype(np.float32)).mul_(256 / kept)
+
+
+def _first_layer_back(first: "_First", hidden: "_Side", found: Gradients) -> None:
+    users, items = hidden.user_gradient, hidden.item_gradient
+    found.dense["layers.0.weight"] = torch.cat([users.T @ first.users, items.T @ first.items], 1)
+    found.dense["layers.0.bias"] = users.sum(0)
+    found.rows["mlp.users"] = users @ first.user_weight
+    found.rows["mlp.items"] = items @ first.item_weight
+    if first.user_mask is not None and first.item_mask is not None:
+        found.rows["mlp.users"].mul_(first.user_mask)
+        found.rows["mlp.items"].mul_(first.item_mask)
 
 
 @dataclass
@@ -167,71 +160,72 @@ class _First:
     item_weight: Tensor
 
 
+@dataclass
+class _Side:
+    """What chunks gather per distinct user and item, and the gradients they scatter back."""
+
+    users: Tensor
+    items: Tensor
+    user_gradient: Tensor
+    item_gradient: Tensor
+
+    @classmethod
+    def of(cls, users: Tensor, items: Tensor) -> "_Side":
+        return cls(users, items, torch.zeros_like(users), torch.zeros_like(items))
+
+    def scatter(self, users: Tensor, items: Tensor, by_user: Tensor, by_pair: Tensor) -> None:
+        self.user_gradient.index_add_(0, users, by_user)
+        self.item_gradient.index_add_(0, items, by_pair)
+
+
 class _Step:
     """Sums loss and gradients over the chunks of one batch."""
 
     def __init__(
-        self,
-        network: Network,
-        user_rows: Tensor,
-        item_rows: Tensor,
-        pairs: int,
-        random: np.random.Generator,
+        self, tensors: dict[str, Tensor], kept: int, pairs: int, random: np.random.Generator
     ) -> None:
-        self._network = network
-        self._user_rows, self._item_rows = user_rows, item_rows
-        self._pairs = pairs
-        self._random = random
-        tensors = network.tensors
-        self._hidden, self._mf = network._hidden, network._mf
-        self._output = tensors["output.weight"]
-        self._layers = [
-            (f"layers.{k}.weight", f"layers.{k}.bias") for k in range(1, network._upper + 1)
-        ]
+        self._tensors, self._kept, self._pairs, self._random = tensors, kept, pairs, random
+        self.hidden: _Side | None = None
+        self.mf: _Side | None = None
         self.loss = 0.0
-        self.user_gradient = torch.zeros_like(user_rows)
-        self.item_gradient = torch.zeros_like(item_rows)
+        upper = sum(1 for name in tensors if name.startswith("layers.")) // 2
+        self._layers = [(f"layers.{k}.weight", f"layers.{k}.bias") for k in range(1, upper)]
         above = [name for pair in self._layers for name in pair]
         self.dense = {
-            name: torch.zeros_like(tensors[name]) for name in [*above, "output.weight", "output.bias"]
+            name: torch.zeros_like(tensors[name])
+            for name in [*above, "output.weight", "output.bias"]
         }
 
     def add(self, users: Tensor, items: Tensor) -> None:
         """One chunk: `users` [p] and `items` [p, N], as rows of what was gathered."""
-        shape = items.shape
-        user = self._user_rows.index_select(0, users)[:, None, :]  # [p, 1, H + F]
-        item = self._item_rows.index_select(0, items.reshape(-1)).view(*shape, -1)
-        logits = self.tensors_bias().expand(shape).clone()
-        product = None
-        if self._mf:
-            product = item[:, :, self._hidden :] * user[:, :, self._hidden :]
-            logits += product @ self._output[: self._mf]
+        shape, flat = items.shape, items.reshape(-1)
+        logits = self._tensors["output.bias"].view(1, 1).expand(shape).clone()
+        split = self.mf.users.shape[1] if self.mf is not None else 0
+        mf_output = self._tensors["output.weight"][:split]
+        top_output = self._tensors["output.weight"][split:]
         inputs: list[Tensor] = []
-        masks: list[Tensor | None] = []
-        if self._hidden:
-            top = self._up(item[:, :, : self._hidden] + user[:, :, : self._hidden], inputs, masks)
-            logits += (top @ self._output[self._mf :]).view(shape)
+        if self.mf is not None:
+            mf_user = self.mf.users.index_select(0, users)[:, None, :]
+            mf_item = self.mf.items.index_select(0, flat).view(*shape, -1)
+            product = mf_item * mf_user
+            logits += product @ mf_output
+        if self.hidden is not None:
+            summed = self.hidden.items.index_select(0, flat).view(*shape, -1)
+            summed += self.hidden.users.index_select(0, users)[:, None, :]
+            top = self._up(summed, inputs)
+            logits += (top @ top_output).view(shape)
         error = self._error(logits)
         self.dense["output.bias"] += error.sum()
-        flat = error.view(-1)
-        gradient = torch.empty_like(item)
-        if product is not None:
-            self.dense["output.weight"][: self._mf] += flat @ product.view(-1, self._mf)
-            scaled = error[:, :, None] * self._output[: self._mf]
-            torch.mul(scaled, user[:, :, self._hidden :], out=gradient[:, :, self._hidden :])
-            mine = scaled.mul_(item[:, :, self._hidden :]).sum(1)
-        if self._hidden:
-            self.dense["output.weight"][self._mf :] += flat @ top
-            gradient[:, :, : self._hidden] = self._down(flat, top, inputs, masks).view(*shape, -1)
-        whole = gradient.sum(1)
-        if product is not None:
-            whole[:, self._hidden :] = mine
-        self.user_gradient.index_add_(0, users, whole)
-        self.item_gradient.index_add_(0, items.reshape(-1), gradient.view(-1, gradient.shape[2]))
-
-    def tensors_bias(self) -> Tensor:
-        """The output's bias, [1, 1]."""
-        return self._network.tensors["output.bias"].view(1, 1)
+        if self.mf is not None:
+            self.dense["output.weight"][:split] += error.view(-1) @ product.view(-1, split)
+            scaled = error[:, :, None] * mf_output
+            by_user = torch.mul(scaled, mf_item, out=product).sum(1)
+            self.mf.scatter(users, flat, by_user, scaled.mul_(mf_user).view(-1, split))
+        if self.hidden is not None:
+            self.dense["output.weight"][split:] += error.view(-1) @ top
+            by_pair = self._down(error.view(-1, 1) * top_output, top, inputs)
+            by_user = by_pair.view(*shape, -1).sum(1)
+            self.hidden.scatter(users, flat, by_user, by_pair)
 
     def _error(self, logits: Tensor) -> Tensor:
         """Derivative of the mean loss by the logits [p, N]; adds the sum of losses."""
@@ -240,35 +234,36 @@ class _Step:
         error[:, 0] -= 1
         return error.div_(self._pairs)
 
-    def _up(self, hidden: Tensor, inputs: list[Tensor], masks: list[Tensor | None]) -> Tensor:
-        """Through the upper layers: [p * N, last]. Keeps what the way down needs."""
+    def _up(self, hidden: Tensor, inputs: list[Tensor]) -> Tensor:
+        """Through the upper layers: [p * N, last]. Keeps the layers' inputs for the way down."""
         count, width = hidden.shape[:2]
         hidden = hidden.relu_()
         for weight, bias in self._layers:
-            mask = self._network.mask(self._random, count, 1, hidden.shape[-1])
+            mask = _mask(self._random, self._kept, count, 1, hidden.shape[-1])
             if mask is not None:
                 hidden.mul_(mask)
             inputs.append(hidden.view(count * width, -1))
-            masks.append(mask)
-            tensors = self._network.tensors
-            hidden = torch.addmm(tensors[bias], inputs[-1], tensors[weight].T).relu_()
+            weights = self._tensors[weight].T
+            hidden = torch.addmm(self._tensors[bias], inputs[-1], weights).relu_()
             hidden = hidden.view(count, width, -1)
-        return hidden.reshape(count * width, -1)
+        return hidden.view(count * width, -1)
 
-    def _down(
-        self, error: Tensor, top: Tensor, inputs: list[Tensor], masks: list[Tensor | None]
-    ) -> Tensor:
-        """Gradient of the first layer's sum: [p * N, H]."""
-        gradient = error[:, None] * self._output[self._mf :]
-        gradient.mul_(top > 0)
+    def _down(self, gradient: Tensor, top: Tensor, inputs: list[Tensor]) -> Tensor:
+        """Gradient of the first layer's sum: [p * N, H].
+
+        What an input of 0 was, cut by the rectifier or dropped, gets none: one pass for both.
+        """
+        gradient = _where_positive(gradient, top)
         for place in range(len(self._layers) - 1, -1, -1):
             weight, bias = self._layers[place]
             self.dense[weight].addmm_(gradient.T, inputs[place])
             self.dense[bias] += gradient.sum(0)
-            gradient = gradient @ self._network.tensors[weight]
-            mask = masks[place]
-            if mask is not None:
-                groups = gradient.view(mask.shape[0], -1, gradient.shape[1])
-                groups.mul_(mask)
-            gradient.mul_(inputs[place] > 0)
+            back = self._tensors[weight]
+            back = back * (256 / self._kept) if self._kept < 256 else back
+            gradient = _where_positive(gradient @ back, inputs[place])
         return gradient
+
+
+def _where_positive(gradient: Tensor, values: Tensor) -> Tensor:
+    found: Tensor = torch.ops.aten.threshold_backward(gradient, values, 0)
+    return found
