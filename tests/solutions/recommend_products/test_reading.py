@@ -17,7 +17,9 @@ from stoa.solutions.recommend_products.reading import (
 from tests.solutions.recommend_products.conftest import SAMPLE
 
 RATINGS = b"1::1193::5::978300760\n1::661::3::978302109\n2::1::4::978302110\n3::::4::978302109\n"
-MOVIES = "1::Toy \"Story\" (1995)::Animation|Children's\n2::Les Misérables::Drama\n".encode("latin-1")
+MOVIES = '1::Toy "Story" (1995)::Animation|Children\'s\n2::Les Misérables::Drama\n'.encode(
+    "latin-1"
+)
 
 
 def written(folder: Path, name: str, content: bytes) -> Path:
@@ -26,7 +28,9 @@ def written(folder: Path, name: str, content: bytes) -> Path:
     return path
 
 
-def read(folder: Path, name: str, content: bytes, **columns: str) -> list[tuple[str, str, int, float]]:
+def read(
+    folder: Path, name: str, content: bytes, **columns: str
+) -> list[tuple[str, str, int, float]]:
     out = folder / "out.parquet"
     read_interactions(written(folder, name, content), name, columns, out)
     table = pq.read_table(out).to_pydict()
@@ -34,7 +38,9 @@ def read(folder: Path, name: str, content: bytes, **columns: str) -> list[tuple[
 
 
 def test_csv_whose_columns_are_understood(tmp_path: Path) -> None:
-    content = b"customer_id,sku,timestamp,rating\nann,mug,2025-03-01T10:00:00Z,4\nbob,pan,1740823200,\n"
+    content = (
+        b"customer_id,sku,timestamp,rating\nann,mug,2025-03-01T10:00:00Z,4\nbob,pan,1740823200,\n"
+    )
     assert read(tmp_path, "a.csv", content) == [
         ("ann", "mug", 1740823200, 4.0),
         ("bob", "pan", 1740823200, 1.0),
@@ -49,7 +55,9 @@ def test_columns_that_are_named(tmp_path: Path) -> None:
         read(tmp_path, "a.csv", content, user="whom")
 
 
-@pytest.mark.parametrize("time", ["1740823200", "1740823200000", "1740823200000000", "1740823200.9"])
+@pytest.mark.parametrize(
+    "time", ["1740823200", "1740823200000", "1740823200000000", "1740823200.9"]
+)
 def test_times_in_seconds_milliseconds_and_microseconds(tmp_path: Path, time: str) -> None:
     found = read(tmp_path, "a.csv", f"user,item,time\na,b,{time}\n".encode())
     assert found[0][2] == 1740823200

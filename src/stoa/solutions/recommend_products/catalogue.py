@@ -85,25 +85,13 @@ async def titles_of(call: Call, shop: str, items: Sequence[str]) -> dict[str, st
     return found
 
 
-async def items_where(call: Call, shop: str, where: Mapping[str, str]) -> list[str]:
-    """Items of the catalogue with all these attributes.
-
-    Raises:
-        InvalidInput: no product of the shop has such an attribute at all.
-    """
-    query = sa.select(ProductRow.item).where(ProductRow.shop == shop)
-    for name, value in where.items():
-        query = query.where(ProductRow.attributes[name].as_string() == value)
-    items = await call.platform.database.read(
-        lambda s: [*s.scalars(query)], workspace=call.caller.workspace_id
+async def attributes_of(call: Call, shop: str) -> dict[str, dict[str, str]]:
+    """Attributes of the whole catalogue, by item."""
+    query = sa.select(ProductRow.item, ProductRow.attributes).where(ProductRow.shop == shop)
+    return await call.platform.database.read(
+        lambda s: {item: {**attributes} for item, attributes in s.execute(query)},
+        workspace=call.caller.workspace_id,
     )
-    if not items:
-        told = ", ".join(f"{name}={value}" for name, value in where.items())
-        raise InvalidInput(
-            f"No product of '{shop}' has {told[:300]}.",
-            hint="Names and values are those of the catalogue, in its spelling.",
-        )
-    return items
 
 
 async def _put(call: Call, shop: str, rows: Sequence[dict[str, str]]) -> tuple[int, int]:
@@ -139,7 +127,9 @@ def _picture(text: str) -> str:
 
 
 def _attributes(row: Mapping[str, str]) -> dict[str, str]:
-    others = {name: value for name, value in row.items() if name not in ("item", "title", "picture")}
+    others = {
+        name: value for name, value in row.items() if name not in ("item", "title", "picture")
+    }
     return {
         name[:100]: value[:_LONGEST_VALUE] for name, value in [*others.items()][:_MOST_ATTRIBUTES]
     }
@@ -149,5 +139,3 @@ def _view(row: ProductRow) -> Product:
     return Product(
         item=row.item, title=row.title, picture=row.picture, attributes={**row.attributes}
     )
-
-

@@ -5,8 +5,6 @@ come up. Each change can be asked for again after a crash and then changes nothi
 """
 
 import asyncio
-import json
-from pathlib import Path
 from typing import Any
 
 from stoa.base.errors import Conflict, NotFound, Refused, StoaError
@@ -18,6 +16,7 @@ from stoa.core.registry.aliases import CHALLENGER, CHAMPION
 from stoa.core.registry.versions import ModelVersionView
 from stoa.solutions.recommend_products.models import model_of, move, view_of
 from stoa.solutions.recommend_products.names import endpoint_of, shop_of
+from stoa.solutions.recommend_products.packing import ids_of
 from stoa.solutions.recommend_products.schema import (
     Arm,
     EndpointRequest,
@@ -108,9 +107,7 @@ async def go_live(
         await move(call, shop, {CHALLENGER: row.id}, f"Answers {share:.0%} of the users.")
         return
     if (await serving(call, shop)) != {CHAMPION: row.id}:
-        scaling = Scaling(
-            min_replicas=settings.replicas, max_replicas=max(settings.replicas, 4)
-        )
+        scaling = Scaling(min_replicas=settings.replicas, max_replicas=max(settings.replicas, 4))
         await inference.deploy(call.caller, name, row.id, scaling=scaling, probes=probes)
     await move(call, shop, {CHAMPION: row.id, CHALLENGER: None}, "Deployed.")
 
@@ -165,7 +162,7 @@ async def _follow(call: Call, shop: str, view: views.EndpointView, reason: str) 
 async def _probes(call: Call, row: ModelVersionView) -> list[Probe]:
     """Calls that a model must answer: somebody it knows, somebody new, and an item of its own."""
     folder = await call.platform.registry.artefacts.open(call.caller, row.artefact_id)
-    ids = await asyncio.to_thread(_ids, folder)
+    ids = await asyncio.to_thread(ids_of, folder)
     items = ids["items"][:_PROBED]
     known = ids["users"][0] if ids["users"] else ""
     return [
@@ -176,15 +173,12 @@ async def _probes(call: Call, row: ModelVersionView) -> list[Probe]:
     ]
 
 
-def _ids(folder: Path) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = json.loads((folder / "ids.json").read_text(encoding="utf-8"))
-    return found
-
-
 async def _arm(call: Call, served: views.Served, compared: views.Comparison) -> Arm:
     row = await call.platform.registry.versions.show(call.caller, served.version_id)
     results: dict[str, Any] = {
-        each.arm.value: each for each in (compared.champion, compared.challenger) if each is not None
+        each.arm.value: each
+        for each in (compared.champion, compared.challenger)
+        if each is not None
     }
     result = results.get(served.arm.value)
     rate = result.rate if result is not None and result.shown else None

@@ -34,6 +34,8 @@ class RunEnded(BaseModel):
 
 
 EVENTS: Final = (
-    EventType(INTERACTIONS_ADDED, InteractionsAdded, "A version of a shop's interactions is there."),
+    EventType(
+        INTERACTIONS_ADDED, InteractionsAdded, "A version of a shop's interactions is there."
+    ),
     EventType(RUN_ENDED, RunEnded, "A model was deployed, kept out, rejected or rolled back."),
 )

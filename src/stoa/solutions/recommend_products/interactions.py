@@ -74,7 +74,12 @@ async def store(call: Call, request: AddInteractions) -> DatasetView:
         arrived, kept = Path(folder) / "arrived", Path(folder) / "interactions.parquet"
         await call.platform.objects.download(file.object_key, arrived)
         read = await asyncio.to_thread(
-            read_interactions, arrived, file.name, columns, kept, note=note if request.replace else ""
+            read_interactions,
+            arrived,
+            file.name,
+            columns,
+            kept,
+            note=note if request.replace else "",
         )
         counts = await asyncio.to_thread(count_interactions, kept)
         await call.progress(f"{read.rows:,} interactions", read.rows, read.rows)
@@ -157,8 +162,9 @@ async def _newest(call: Call, shop: str) -> list[registry.DatasetView]:
 
 
 async def opened(call: Call, parts: Sequence[registry.DatasetView]) -> list[Path]:
-    opened = [await call.platform.registry.datasets.open(call.caller, each.id) for each in parts]
-    return [path / "interactions.parquet" if path.is_dir() else path for path in opened]
+    """The files of some versions, on this machine."""
+    found = [await call.platform.registry.datasets.open(call.caller, each.id) for each in parts]
+    return [path / "interactions.parquet" if path.is_dir() else path for path in found]
 
 
 async def _tell(call: Call, view: DatasetView) -> None:

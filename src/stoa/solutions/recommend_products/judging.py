@@ -59,7 +59,9 @@ def _sound(chosen: Candidate, metric: str) -> Check:
     return Check(name="sound", passed=False, why=why)
 
 
-def _better(metrics: Mapping[str, float], champion: Mapping[str, float], settings: Settings) -> Check:
+def _better(
+    metrics: Mapping[str, float], champion: Mapping[str, float], settings: Settings
+) -> Check:
     name, metric = NAMES[settings.metric], settings.metric
     found = metrics.get(metric, 0.0)
     if metric not in champion:

@@ -73,9 +73,7 @@ async def champion_of(call: Call, shop: str) -> ModelVersionView | None:
     return await call.platform.registry.aliases.get(call.caller, models_of(shop), CHAMPION)
 
 
-async def move(
-    call: Call, shop: str, targets: Mapping[str, str | None], reason: str
-) -> None:
+async def move(call: Call, shop: str, targets: Mapping[str, str | None], reason: str) -> None:
     """Say in the registry which versions serve, after the endpoint has changed."""
     known = call.platform.registry.aliases
     await known.move(call.caller, models_of(shop), targets, reason=reason)

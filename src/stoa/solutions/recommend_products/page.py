@@ -8,7 +8,7 @@ from functools import partial
 
 from nicegui import ui
 
-from stoa.base.identity.caller import EDITORS, EVERYONE
+from stoa.base.identity.caller import EVERYONE
 from stoa.contract import PageContext
 from stoa.solutions.recommend_products.pages.endpoint import show_endpoint
 from stoa.solutions.recommend_products.pages.models import show_models

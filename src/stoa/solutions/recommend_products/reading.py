@@ -5,6 +5,8 @@ reads and writes in a stream, within the memory it is given, so 25 million rows 
 25 thousand. Knows no store and no registry: a path goes in, a Parquet file comes out.
 """
 
+# ruff: noqa: S608 - own names, and columns, paths and notes that are quoted
+
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -77,7 +79,9 @@ def read_interactions(
             "(value IS NULL OR isfinite(value))"
         )
         connection.execute(f"CREATE TEMP VIEW arrived AS {rows}")
-        all_, kept = _one(connection, f"SELECT count(*), count(*) FILTER (WHERE {good}) FROM arrived")
+        all_, kept = _one(
+            connection, f"SELECT count(*), count(*) FILTER (WHERE {good}) FROM arrived"
+        )
         if not kept:
             raise InvalidInput(
                 "No row of the file has a user, an item and a time.",
@@ -98,7 +102,9 @@ def read_products(path: Path, name: str, columns: Mapping[str, str]) -> Iterator
     """
     with _source(path, name, "products", columns) as (connection, source, found):
         _need("item", found)
-        known = {column: each for column, each in found.items() if column in ("item", "title", "picture")}
+        known = {
+            column: each for column, each in found.items() if column in ("item", "title", "picture")
+        }
         described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
         others = [str(row[0]) for row in described if row[0] not in known.values()]
         asked = [*known.items(), *((each, each) for each in others)]
@@ -106,7 +112,11 @@ def read_products(path: Path, name: str, columns: Mapping[str, str]) -> Iterator
         reading = connection.execute(f"SELECT {chosen} FROM {source}")
         while rows := reading.fetchmany(2_000):
             for row in rows:
-                made = {key: str(value) for (key, _), value in zip(asked, row, strict=True) if value is not None}
+                made = {
+                    key: str(value)
+                    for (key, _), value in zip(asked, row, strict=True)
+                    if value is not None
+                }
                 if made.get("item"):
                     yield {"title": made["item"], **made}
 
@@ -230,13 +240,19 @@ def _unpacked(path: Path, name: str, what: str) -> Iterator[tuple[Path, str]]:
                     file.write(piece)
         yield made, PurePath(entry.filename).name
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise UnsupportedType("The zip can't be opened.", hint="Pack it again, without a password.") from error
+        raise UnsupportedType(
+            "The zip can't be opened.", hint="Pack it again, without a password."
+        ) from error
     finally:
         made.unlink(missing_ok=True)
 
 
 def _member(archive: zipfile.ZipFile, what: str) -> zipfile.ZipInfo:
-    wanted = ("ratings", "interactions", "events") if what == "interactions" else ("movies", "products", "items")
+    wanted = (
+        ("ratings", "interactions", "events")
+        if what == "interactions"
+        else ("movies", "products", "items")
+    )
     tables = [
         each
         for each in archive.infolist()
@@ -302,7 +318,9 @@ def _duckdb() -> Any:
     try:
         import duckdb  # noqa: PLC0415 - an optional part
     except ImportError as error:
-        raise SetupError("DuckDB is not installed here.", hint="pip install stoa[compute].") from error
+        raise SetupError(
+            "DuckDB is not installed here.", hint="pip install stoa[compute]."
+        ) from error
     return duckdb
 
 

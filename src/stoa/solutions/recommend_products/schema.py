@@ -52,7 +52,9 @@ class AddInteractions(Request):
         "", max_length=80, description="Such as 2025-08-31. Empty: the time of arrival."
     )
     train: bool = Field(True, description="Tell of it, which starts the pipeline.")
-    code_version: str = Field("", max_length=80, description="The commit that asks, as CI knows it.")
+    code_version: str = Field(
+        "", max_length=80, description="The commit that asks, as CI knows it."
+    )
 
 
 class DatasetView(Result):
@@ -171,7 +173,9 @@ class RunPipeline(Request):
     version: int | None = Field(None, ge=1, description="Filled in by the event.")
     path: str = Field("", max_length=1_000, description="Filled in by the event.")
     partition: str = Field("", max_length=80, description="Filled in by the event.")
-    code_version: str = Field("", max_length=80, description="The commit that asks, as CI knows it.")
+    code_version: str = Field(
+        "", max_length=80, description="The commit that asks, as CI knows it."
+    )
     models: list[Model] = Field([], max_length=8, description="Empty: as the settings say.")
 
 
@@ -218,7 +222,7 @@ class StepView(Result):
     name: str
     title: str
     state: str
-    """`waiting`, `running`, `asking`, `done`, `cached`, `skipped` or `failed`."""
+    """`pending`, `running`, `waiting` (for a person), `done`, `cached`, `skipped`, `failed`, `cancelled`."""
     after: list[str]
     """Names of the steps that it waits for."""
     message: str
@@ -231,12 +235,14 @@ class PipelineRun(Result):
     """One run of the pipeline, as far as it is."""
 
     id: str
+    run: str
+    """The durable run that works on it; empty where it was worked on without one."""
     shop: str
     outcome: Outcome
     reason: str
     """Why it ended so, in words."""
     trigger: str
-    """`event`, `schedule`, or who started it."""
+    """What started it, in words."""
     dataset: str
     version: int
     partition: str
@@ -270,7 +276,9 @@ class RetryStep(Request):
     """A failed step to be done again; what was finished before it is not."""
 
     run: Id = Field(description="Id of the run.")
-    step: str = Field("", max_length=80, description="Name of the step. Empty: the one that failed.")
+    step: str = Field(
+        "", max_length=80, description="Name of the step. Empty: the one that failed."
+    )
 
 
 class ListRuns(Request):
@@ -351,7 +359,9 @@ class Compare(Request):
     """Whose training runs to lay side by side."""
 
     shop: Shop = "shop"
-    runs: list[Id] = Field([], max_length=20, description="Runs of the pipeline. Empty: the newest.")
+    runs: list[Id] = Field(
+        [], max_length=20, description="Runs of the pipeline. Empty: the newest."
+    )
     limit: int = Field(3, ge=1, le=20, description="How many of the newest.")
 
 
@@ -454,8 +464,12 @@ class SettingsView(Result):
 class Rank(Request):
     """Candidates to be ordered for a user."""
 
-    user: Outside = Field(description="Your id of the user. Somebody new is served as well as can be.")
-    items: list[Outside] = Field(max_length=MOST_CANDIDATES, description="Your ids of the candidates.")
+    user: Outside = Field(
+        description="Your id of the user. Somebody new is served as well as can be."
+    )
+    items: list[Outside] = Field(
+        max_length=MOST_CANDIDATES, description="Your ids of the candidates."
+    )
     shop: Shop = "shop"
     history: list[Outside] = Field(
         [], max_length=1_000, description="What the user had since, or what somebody new had."
@@ -483,13 +497,17 @@ class Ranking(Result):
 class Recommend(Request):
     """What to offer a user out of the whole catalogue."""
 
-    user: Outside = Field(description="Your id of the user. Somebody new is served as well as can be.")
+    user: Outside = Field(
+        description="Your id of the user. Somebody new is served as well as can be."
+    )
     shop: Shop = "shop"
     limit: int = Field(10, ge=1, le=MOST_WANTED)
     with_seen: bool = Field(False, description="Also what the user has had.")
     exclude: list[Outside] = Field([], max_length=MOST_CANDIDATES, description="Never these.")
     where: dict[str, str] = Field(
-        {}, max_length=8, description="Only products with these attributes, such as category=Garden."
+        {},
+        max_length=8,
+        description="Only products with these attributes, such as category=Garden.",
     )
     history: list[Outside] = Field(
         [], max_length=1_000, description="What the user had since, or what somebody new had."

@@ -6,10 +6,13 @@ from stoa.base.identity.caller import EDITORS, REVIEWERS
 from stoa.contract import Operation, Solution
 from stoa.solutions.recommend_products.catalogue import add_products, products
 from stoa.solutions.recommend_products.endpoints import deploy, end_test, endpoint, roll_back
-from stoa.solutions.recommend_products.events import EVENTS
+from stoa.solutions.recommend_products.events import EVENTS, INTERACTIONS_ADDED
+from stoa.solutions.recommend_products.flow import run_pipeline
 from stoa.solutions.recommend_products.interactions import add_interactions, datasets, user, users
 from stoa.solutions.recommend_products.models import approve, lineage, models, reject
 from stoa.solutions.recommend_products.page import page
+from stoa.solutions.recommend_products.retrying import retry_step
+from stoa.solutions.recommend_products.runs import compare, pipelines, show_pipeline
 from stoa.solutions.recommend_products.serving import click, rank, recommend, similar
 from stoa.solutions.recommend_products.settings import settings, settings_set
 from stoa.solutions.recommend_products.shops import shops
@@ -21,10 +24,10 @@ SOLUTION = Solution(
     folder=Path(__file__).parent,
     icon="recommend",
     operations=(
-        Operation(rank),
-        Operation(recommend),
-        Operation(similar),
-        Operation(click),
+        Operation(rank, hot=True),
+        Operation(recommend, hot=True),
+        Operation(similar, hot=True),
+        Operation(click, hot=True),
         Operation(add_interactions, roles=EDITORS, durable=True),
         Operation(add_products, roles=EDITORS, durable=True),
         Operation(datasets),
@@ -32,6 +35,11 @@ SOLUTION = Solution(
         Operation(users),
         Operation(user),
         Operation(shops),
+        Operation(run_pipeline, roles=EDITORS, durable=True),
+        Operation(pipelines),
+        Operation(show_pipeline),
+        Operation(retry_step, roles=EDITORS),
+        Operation(compare),
         Operation(models),
         Operation(lineage),
         Operation(approve, roles=REVIEWERS),
@@ -44,5 +52,6 @@ SOLUTION = Solution(
         Operation(settings_set, roles=EDITORS),
     ),
     events=EVENTS,
+    reacts={INTERACTIONS_ADDED: "run_pipeline"},
     page=page,
 )

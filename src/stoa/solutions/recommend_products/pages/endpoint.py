@@ -116,7 +116,11 @@ class _Endpoint:
             notice(told, more, tone=tone, test="verdict")  # type: ignore[arg-type]
             if self._context.caller.role in EDITORS:
                 with tag("div", "", "line"):
-                    button("Make the challenger champion", lambda: self._end("challenger"), test="promote")
+                    button(
+                        "Make the challenger champion",
+                        lambda: self._end("challenger"),
+                        test="promote",
+                    )
                     button("Keep the champion", lambda: self._end("champion"), test="keep")
 
     def _arm(self, arm: Arm) -> None:
@@ -132,7 +136,9 @@ class _Endpoint:
                 told += f": {share(arm.rate)}, 95 % between {share(arm.low)} and {share(arm.high)}"
                 with tag("div", "", "interval", role="img", aria_label=told):
                     band = tag("i")
-                    band.style(f"inset-inline-start: {100 * arm.low:.2f}%; width: {100 * (arm.high - arm.low):.2f}%")
+                    band.style(
+                        f"inset-inline-start: {100 * arm.low:.2f}%; width: {100 * (arm.high - arm.low):.2f}%"
+                    )
                     tag("b").style(f"inset-inline-start: {100 * arm.rate:.2f}%")
             tag("span", told, "soft small numbers")
 
@@ -140,9 +146,9 @@ class _Endpoint:
         with card("Call it"):
             tag(
                 "pre",
-                "curl -X POST $STOA/api/recommend_products/rank -H \"Authorization: Bearer $STOA_KEY\" \\\n"
-                "  -H \"Content-Type: application/json\" \\\n"
-                f"  -d '{{\"shop\": \"{view.shop}\", \"user\": \"u101\", \"items\": [\"p001\", \"p002\", \"p003\"]}}'",
+                'curl -X POST $STOA/api/recommend_products/rank -H "Authorization: Bearer $STOA_KEY" \\\n'
+                '  -H "Content-Type: application/json" \\\n'
+                f'  -d \'{{"shop": "{view.shop}", "user": "u101", "items": ["p001", "p002", "p003"]}}\'',
                 "code",
                 tabindex="0",
             )

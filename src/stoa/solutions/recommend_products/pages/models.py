@@ -29,7 +29,10 @@ class _Models:
         self._shop = shop
         self._shown: ModelViews | None = None
         with tag("div", "", "line-split"):
-            text("What passed its checks, newest first. The champion answers; it can go back in one step.", "soft")
+            text(
+                "What passed its checks, newest first. The champion answers; it can go back in one step.",
+                "soft",
+            )
             if context.caller.role in EDITORS:
                 button("Roll back", self._roll_back, symbol="undo", test="roll-back")
         with card(flush=True):
@@ -67,7 +70,11 @@ class _Models:
                     f" · coverage {share(view.metrics.get('coverage'), 0)}"
                 )
                 tag("div", figures, "small numbers")
-                about = [view.dataset, view.code_version and f"code {view.code_version[:12]}", ago(view.created_at)]
+                about = [
+                    view.dataset,
+                    view.code_version and f"code {view.code_version[:12]}",
+                    ago(view.created_at),
+                ]
                 tag("div", " · ".join(each for each in about if each), "soft small wrap-anywhere")
             self._buttons(view)
 
@@ -87,7 +94,14 @@ class _Models:
         role = self._context.caller.role
         with tag("div", "", "line"):
             if view.approval == "pending" and role in REVIEWERS:
-                button("Approve", approve, kind="primary", css="button-small", symbol="check", test="approve")
+                button(
+                    "Approve",
+                    approve,
+                    kind="primary",
+                    css="button-small",
+                    symbol="check",
+                    test="approve",
+                )
                 button("Reject", dialog_with(f"Reject v{view.version}", lambda d: self._reject(d, view)),
                        css="button-small", test="reject")  # fmt: skip
             if view.approval == "approved" and not view.aliases and role in EDITORS:
@@ -136,7 +150,11 @@ class _Models:
             with tag("ul", "", "small", test="lineage"):
                 for arrow in found.arrows:
                     source, target = names[arrow.source], names[arrow.target]
-                    tag("li", f"{source.kind} {source.name}  →  {target.kind} {target.name}", "wrap-anywhere")
+                    tag(
+                        "li",
+                        f"{source.kind} {source.name}  →  {target.kind} {target.name}",
+                        "wrap-anywhere",
+                    )
 
     async def _roll_back(self) -> None:
         more = "The model before it is loaded and tried, then it answers. No call is lost."

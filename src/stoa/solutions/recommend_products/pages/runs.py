@@ -38,7 +38,10 @@ class _Runs:
         self._shown: Comparison | None = None
         self._name = ""
         with tag("div", "", "line-split"):
-            text("Every model of the last runs, judged on the same held-out data as the others of its run.", "soft")
+            text(
+                "Every model of the last runs, judged on the same held-out data as the others of its run.",
+                "soft",
+            )
             self._limit = ui.select({1: "Last run", 3: "Last 3 runs", 10: "Last 10 runs"}, value=3)
             dress(self._limit.props("outlined dense"), aria_label="How many runs", test="how-many")
         self._limit.on_value_change(lambda: guarded(self.draw))
@@ -76,8 +79,15 @@ class _Runs:
                 self._name = str(chosen.value)
                 place.clear()
                 with place:
-                    shown = [_series(each, self._name) for each in drawn if self._name in each.values]
-                    curves(shown, label=f"{self._name} over the epochs", x_name="epoch", y_name=self._name)
+                    shown = [
+                        _series(each, self._name) for each in drawn if self._name in each.values
+                    ]
+                    curves(
+                        shown,
+                        label=f"{self._name} over the epochs",
+                        x_name="epoch",
+                        y_name=self._name,
+                    )
 
             chosen.on_value_change(picture)
             picture()

@@ -38,9 +38,7 @@ def tiles(
     return element
 
 
-def _tile(
-    each: Tile, on_take: Callable[[Product], Awaitable[None]] | None, verb: str
-) -> None:
+def _tile(each: Tile, on_take: Callable[[Product], Awaitable[None]] | None, verb: str) -> None:
     product = each.product
     if on_take is None:
         with tag("div", "", "tile", test="tile"):

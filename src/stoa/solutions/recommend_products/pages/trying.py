@@ -61,12 +61,17 @@ class _Trying:
         categories = await self._categories()
         with tag("div", "", "line", role="group", aria_label="Whom to try"):
             self._field = ui.select(
-                [_NEW, *found.users], value=found.users[0], with_input=True, new_value_mode="add-unique"
+                [_NEW, *found.users],
+                value=found.users[0],
+                with_input=True,
+                new_value_mode="add-unique",
             ).props("outlined dense use-input hide-selected fill-input input-debounce=0")
             dress(self._field, aria_label="User", test="user")
             button("Somebody else", self._somebody, symbol="shuffle", test="shuffle")
             if categories:
-                self._filter = ui.select({"": "Every category"} | {each: each for each in categories}, value="")
+                self._filter = ui.select(
+                    {"": "Every category"} | {each: each for each in categories}, value=""
+                )
                 dress(self._filter.props("outlined dense"), aria_label="Category", test="category")
                 self._filter.on_value_change(lambda: guarded(self._refilter))
             tag("span", f"{found.total:,} users", "soft small numbers push")
@@ -141,7 +146,11 @@ class _Trying:
             asked = {"ticket": offered.ticket, "item": product.item, "shop": self._shop}
             clicked: Clicked = await self._context.call("click", asked)
             self._taken.append(product.item)
-            say("Counted as a click." if clicked.counted else "Taken; this answer's click was counted before.")
+            say(
+                "Counted as a click."
+                if clicked.counted
+                else "Taken; this answer's click was counted before."
+            )
             await self._draw()
 
         with card():
@@ -151,12 +160,20 @@ class _Trying:
                     if not offered.known_user:
                         chip("not in the model's data", "warn", "person_off")
                     if self._taken:
-                        chip(f"with {count(len(self._taken), 'thing')} just taken", "live", "add_shopping_cart")
+                        chip(
+                            f"with {count(len(self._taken), 'thing')} just taken",
+                            "live",
+                            "add_shopping_cart",
+                        )
                     if offered.arm == "challenger":
                         chip("answered by the challenger", "live", "science")
-                    tag("span", milliseconds(took), "soft small numbers", title="For the whole call")
+                    tag(
+                        "span", milliseconds(took), "soft small numbers", title="For the whole call"
+                    )
             if not offered.items:
-                empty_state("Nothing is left to offer", "Choose another category.", symbol="storefront")
+                empty_state(
+                    "Nothing is left to offer", "Choose another category.", symbol="storefront"
+                )
             tiles(
                 [
                     Tile(self._product(item), self._about(item), 0.25 + 0.75 * (score - worst) / span)
@@ -168,7 +185,10 @@ class _Trying:
     def _had(self, seen: UserView | None) -> None:
         with card("Has had", "" if seen is None else count(seen.interactions, "product")):
             if seen is None:
-                text("Nothing that the shop knows of. Take something, and see how the offer changes.", "soft")
+                text(
+                    "Nothing that the shop knows of. Take something, and see how the offer changes.",
+                    "soft",
+                )
                 return
             tiles(
                 [Tile(self._product(each.item), f"{each.at:%-d %b %Y}") for each in seen.history],
@@ -176,7 +196,9 @@ class _Trying:
             )  # fmt: skip
 
     def _candidates(self) -> None:
-        with card("Rank candidates", f"{_CANDIDATES} products by chance, ordered for this user.") as place:
+        with card(
+            "Rank candidates", f"{_CANDIDATES} products by chance, ordered for this user."
+        ) as place:
             rows = tag("div", test="ranking")
 
             async def rank() -> None:
@@ -184,12 +206,21 @@ class _Trying:
                 began = time.perf_counter()
                 ranked: Ranking = await self._context.call(
                     "rank",
-                    {"user": self._user, "items": chosen, "shop": self._shop, "history": self._taken},
+                    {
+                        "user": self._user,
+                        "items": chosen,
+                        "shop": self._shop,
+                        "history": self._taken,
+                    },
                 )
                 took = 1000 * (time.perf_counter() - began)
                 rows.clear()
                 with rows:
-                    tag("p", f"{count(len(ranked.items), 'candidate')} in {milliseconds(took)}", "soft small")
+                    tag(
+                        "p",
+                        f"{count(len(ranked.items), 'candidate')} in {milliseconds(took)}",
+                        "soft small",
+                    )
                     with tag("ol", "", "ranking", aria_label="Ranking"):
                         for item, score in zip(ranked.items, ranked.scores, strict=True):
                             with tag("li"):

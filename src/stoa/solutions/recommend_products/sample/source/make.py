@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-
 from pictures import DRAWINGS, picture
 
 FOLDER = Path(__file__).parents[1]
@@ -57,7 +56,11 @@ def main() -> None:
     """Write the three files."""
     random = np.random.default_rng(SEED)
     products = list(_products(random))
-    _write(FOLDER / "products.csv", ["item", "title", "category", "taste", "price", "picture"], products)
+    _write(
+        FOLDER / "products.csv",
+        ["item", "title", "category", "taste", "price", "picture"],
+        products,
+    )
     rows = _history(random)
     last_week = FIRST_DAY + (WEEKS - 1) * 7 * DAY
     old, new = rows[rows[:, 2] < last_week], rows[rows[:, 2] >= last_week]
@@ -92,7 +95,14 @@ def _products(random: np.random.Generator) -> Iterator[Sequence[object]]:
                 number += 1
                 price = round(PRICES[theme] * float(random.uniform(0.6, 1.7))) - 0.05
                 title = f"{name} {kind}"
-                yield (_item(number), title, theme, tastes[taste], f"{price:.2f}", picture(kind, colour))
+                yield (
+                    _item(number),
+                    title,
+                    theme,
+                    tastes[taste],
+                    f"{price:.2f}",
+                    picture(kind, colour),
+                )
 
 
 def _history(random: np.random.Generator) -> np.ndarray:

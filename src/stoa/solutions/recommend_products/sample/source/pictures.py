@@ -5,7 +5,9 @@ They are SVG of a few hundred bytes, drawn for this sample, and go into the cata
 
 from urllib.parse import quote
 
-_STROKE = 'fill="none" stroke="#fff" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"'
+_STROKE = (
+    'fill="none" stroke="#fff" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"'
+)
 DRAWINGS = {
     "frying pan": '<circle cx="25" cy="34" r="14"/><path d="M38 29 56 20"/>',
     "chef's knife": '<path d="M10 40C24 22 38 20 44 20V34Z"/><path d="M44 27H56"/>',
