@@ -60,7 +60,12 @@ class NeuralRecipe(_Recipe):
     negatives: int = Field(4, ge=1, le=100, description="Sampled per positive, anew every epoch")
     patience: int = Field(0, ge=0, description="Epochs without progress before stopping; 0: never")
     pretrain: int = Field(0, ge=0, description="Epochs of GMF and MLP each, before NeuMF")
-    weight_decay: float = Field(0.0, ge=0)
+    batches_per_step: int = Field(
+        32, ge=1, description="Batches taken in one step, at a rate grown by its power of 0.4"
+    )
+    least_steps: int = Field(
+        20, ge=1, description="Steps an epoch has at least; small data take fewer batches a step"
+    )
 
 
 SingleRecipe = Annotated[
@@ -76,6 +81,7 @@ class BlendRecipe(_Recipe):
     parts: tuple[SingleRecipe, ...] = Field(
         (EaseRecipe(), IalsRecipe()), min_length=2, max_length=4
     )
+    weights: tuple[float, ...] = Field((), description="Empty: chosen on held-out data")
     steps: int = Field(20, ge=1, le=100, description="Weights tried are multiples of 1 / steps")
 
 

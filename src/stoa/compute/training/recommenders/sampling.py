@@ -60,9 +60,11 @@ class NegativeSampler:
         """Which pairs are positives."""
         keys = users.astype(np.int64) * self._seen.item_count + items
         if self._bits is not None:
-            return (self._bits[keys >> 3] & _bit(keys)) != 0
+            is_set: NDArray[np.bool_] = (self._bits[keys >> 3] & _bit(keys)) != 0
+            return is_set
         places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        return self._keys[places] == keys
+        found: NDArray[np.bool_] = self._keys[places] == keys
+        return found
 
 
 def _bit(keys: NDArray[np.int64]) -> NDArray[np.uint8]:
