@@ -16,6 +16,7 @@ from stoa.solutions.recommend_products.runs import compare, pipelines, show_pipe
 from stoa.solutions.recommend_products.serving import click, rank, recommend, similar
 from stoa.solutions.recommend_products.settings import settings, settings_set
 from stoa.solutions.recommend_products.shops import shops
+from stoa.solutions.recommend_products.welcome import fill
 
 SOLUTION = Solution(
     name="recommend_products",
@@ -54,4 +55,5 @@ SOLUTION = Solution(
     events=EVENTS,
     reacts={INTERACTIONS_ADDED: "run_pipeline"},
     page=page,
+    sample=fill,
 )

@@ -12,8 +12,6 @@ from stoa.core.jobs.job import JobLimits, Launch
 from stoa.solutions.recommend_products.schema import Model
 
 _ROOM: Final = "stoa.compute.training.recommenders"
-LOG_PATTERNS: Final = {"HR": r"HR=(.*?);", "NDCG": r"NDCG=(.*?);", "LOSS": r"Loss=(.*?);"}
-"""Figures that other people's training code writes to its log, as the source system reads them."""
 _RETRIES: Final = 2
 
 
@@ -36,7 +34,6 @@ def train(data: Path, model: Model, parameters: Mapping[str, Any], limits: JobLi
         limits=limits,
         retries=_RETRIES,
         threads=1,
-        patterns=LOG_PATTERNS,
     )
 
 
