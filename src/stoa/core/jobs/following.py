@@ -86,6 +86,8 @@ class Following:
         """The handle of a process that still works."""
         row = await self._write(lambda s: rows.locked(s, self._job.id))
         handle: dict[str, Any] | None = row.handle
+        if handle is None:
+            handle = await self._launcher.find(row.id, row.attempt, self._job.folder)
         self._latest = dict(row.latest)
         if handle is None:
             return None

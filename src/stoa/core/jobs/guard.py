@@ -7,6 +7,7 @@ imports neither the database nor torch.
 
     launch.json   in: {"command": […], "seconds": …, "memory_mb": …, "grace": …, "with_parent": …}
     lock          locked while the guard or its process lives
+    guard.json    out: host, number and start time of the guard
     stop          in: its being there means that the work is to stop
     exit.json     out: {"code": …, "reason": "" | "time" | "memory" | "stopped", "seconds": …, "memory_mb": …}
 """
@@ -26,9 +27,11 @@ from typing import IO, Any, Final
 import psutil
 
 from stoa.core.jobs.folder import LOG, RESULT, RunFolder, write_whole
+from stoa.core.jobs.processes import handle_of
 
 LAUNCH: Final = "launch.json"
 LOCK: Final = "lock"
+GUARD: Final = "guard.json"
 STOP: Final = "stop"
 EXIT: Final = "exit.json"
 LOCKED_CODE: Final = 75
@@ -61,6 +64,7 @@ class Guard:
             return LOCKED_CODE
         for name in (STOP, EXIT, RESULT):  # of an attempt before; only here is it sure to be over
             (self._folder / name).unlink(missing_ok=True)
+        write_whole(self._folder / GUARD, handle_of(os.getpid()).model_dump_json())
         _adopt_orphans()
         signal.signal(signal.SIGTERM, self._tell)
         signal.signal(signal.SIGINT, self._tell)

@@ -318,8 +318,9 @@ class Jobs:
         launch = Launch.model_validate(row.launch)
         job = self._job(row.workspace_id, rows.view_of(row), launch)
         chosen = self._launcher(row.launcher)
-        if row.handle is not None and await chosen.is_alive(row.id, job.folder, row.handle):
-            await chosen.stop(row.id, job.folder, row.handle)
+        handle = row.handle or await chosen.find(row.id, row.attempt, job.folder)
+        if handle is not None and await chosen.is_alive(row.id, job.folder, handle):
+            await chosen.stop(row.id, job.folder, handle)
             return  # the next turn finds it gone
         await chosen.clear(row.id, job.folder)
         await self._keeping.mirror(job, last=True)

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from stoa.core.jobs.folder import RECIPE, write_whole
-from stoa.core.jobs.guard import LAUNCH, STOP, take_lock
+from stoa.core.jobs.folder import RECIPE, read_json, write_whole
+from stoa.core.jobs.guard import GUARD, LAUNCH, STOP, take_lock
 from stoa.core.jobs.job import Launch
 from stoa.core.jobs.processes import MARK, Handle, end_all, handle_of, is_alive, tell, this_host
 
@@ -36,6 +36,10 @@ class Launcher(Protocol):
         self, job_id: str, attempt: int, folder: Path, launch: Launch
     ) -> dict[str, Any]:
         """Start a guard in a prepared folder; by what it is found again, plain JSON."""
+        ...
+
+    async def find(self, job_id: str, attempt: int, folder: Path) -> dict[str, Any] | None:
+        """The handle of an attempt whose start was cut off before anybody wrote it down."""
         ...
 
     async def is_alive(self, job_id: str, folder: Path, handle: Mapping[str, Any]) -> bool:
@@ -72,6 +76,10 @@ class Local:
         )
         self._children[job_id] = child
         return handle_of(child.pid).model_dump()
+
+    async def find(self, job_id: str, attempt: int, folder: Path) -> dict[str, Any] | None:
+        """What the guard wrote of itself when it had the folder's lock."""
+        return await asyncio.to_thread(read_json, folder / GUARD)
 
     async def is_alive(self, job_id: str, folder: Path, handle: Mapping[str, Any]) -> bool:
         """By process number, start time and mark; from another machine by the folder's lock."""

@@ -39,7 +39,8 @@ class Ray:
         self, job_id: str, attempt: int, folder: Path, launch: Launch
     ) -> dict[str, Any]:
         """Submit the guard under an id of ours: submitted twice it is one."""
-        submission = f"{job_id}-{attempt}"
+        handle = self._handle(job_id, attempt)
+        submission = handle["submission"]
         body: dict[str, Any] = {
             "entrypoint": shlex.join(
                 ["python", "-m", "stoa.core.jobs.guard", "--folder", str(folder)]
@@ -60,7 +61,14 @@ class Ray:
                 hint="Check STOA_RAY_ADDRESS and what the cluster has.",
                 retryable=answer.status_code >= 500,
             )
-        return {"submission": submission, "address": self._address}
+        return handle
+
+    async def find(self, job_id: str, attempt: int, folder: Path) -> dict[str, Any] | None:
+        """The submission's id is known beforehand."""
+        return self._handle(job_id, attempt)
+
+    def _handle(self, job_id: str, attempt: int) -> dict[str, Any]:
+        return {"submission": f"{job_id}-{attempt}", "address": self._address}
 
     async def is_alive(self, job_id: str, folder: Path, handle: Mapping[str, Any]) -> bool:
         """What the cluster says of the submission; one that it has forgotten is dead."""
