@@ -142,5 +142,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-

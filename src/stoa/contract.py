@@ -80,6 +80,8 @@ def _check_storable(data: Any) -> None:
             _check_storable(key)
             _check_storable(value)
     elif isinstance(data, list | tuple):
+        if all(type(value) is str for value in data):
+            data = ["".join(data)]  # one search instead of one for each
         for value in data:
             _check_storable(value)
 
@@ -223,13 +225,13 @@ class Operation:
     def _hints(self) -> dict[str, Any]:
         return typing.get_type_hints(self.run)
 
-    @property
+    @cached_property
     def request(self) -> type[BaseModel]:
         """The type of the handler's second parameter."""
         name = list(inspect.signature(self.run).parameters)[1]
         return typing.cast("type[BaseModel]", self._hints[name])
 
-    @property
+    @cached_property
     def result(self) -> type[BaseModel]:
         """The handler's return type."""
         return typing.cast("type[BaseModel]", self._hints["return"])

@@ -6,6 +6,7 @@ a bearer header, a JWT, a login inside a URL). It knows nothing of where the tex
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 HIDDEN: Final = "•••"
@@ -20,6 +21,8 @@ _LOOKS = (
     (re.compile(r"(://[^/\s:@]*:)[^/\s@]+@"), rf"\1{HIDDEN}@"),
 )
 _DEEPEST = 6
+_SHORTEST = 14
+"""Characters of the shortest text that a pattern fits, a login inside a URL aside."""
 
 
 def redact(name: str, value: Any, depth: int = 0) -> Any:
@@ -41,11 +44,14 @@ def redact(name: str, value: Any, depth: int = 0) -> Any:
 
 def redact_text(text: str) -> str:
     """`text` without what looks like a secret."""
+    if len(text) < _SHORTEST and "://" not in text:
+        return text
     for look, instead in _LOOKS:
         text = look.sub(instead, text)
     return text
 
 
+@lru_cache(maxsize=1024)
 def _is_secret(name: str) -> bool:
     words = [word.lower() for word in _NAME_PART.findall(name)]
     return bool(words) and (words[-1] in _SECRET_WORDS or not _ALWAYS_SECRET.isdisjoint(words))

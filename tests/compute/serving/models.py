@@ -15,15 +15,18 @@ USERS, ITEMS, FACTORS = 60, 200, 8
 
 
 def interactions(users: int = USERS, items: int = ITEMS, *, cold: int = 0) -> Interactions:
-    """Twenty items for every user, popular ones more often; nobody had the last `cold` items."""
+    """Twenty items and a few more for every user, popular ones more often, and every item for somebody;
+    nobody had the last `cold` items."""
     random = np.random.default_rng(5)
     warm = items - cold
     chance = 1 / np.arange(1, warm + 1)
     chance /= chance.sum()
     had = [random.choice(warm, min(20, warm), replace=False, p=chance) for _ in range(users)]
     return Interactions.from_pairs(
-        np.repeat(np.arange(users), [len(each) for each in had]),
-        np.concatenate(had),
+        np.concatenate(
+            [np.repeat(np.arange(users), [len(each) for each in had]), np.arange(warm) % users]
+        ),
+        np.concatenate([*had, np.arange(warm)]),
         user_count=users,
         item_count=items,
     )

@@ -22,6 +22,7 @@ from stoa.compute.networks.recommenders.artefact import load_ids, load_model
 from stoa.compute.networks.recommenders.interactions import Ids
 from stoa.compute.networks.recommenders.recommender import Recommender
 from stoa.compute.serving.attributes import Attributes
+from stoa.compute.serving.inverted_lists import Lists, read_lists
 from stoa.compute.serving.servable import Method, one_by_one
 from stoa.compute.serving.top_n import Allowed, Hits, TopN
 
@@ -40,7 +41,10 @@ Scores = NDArray[np.float32]
 def load(folder: Path) -> "Recommending":
     """The recommender in an artefact. Raises InvalidInput where it is not whole or not sound."""
     model = load_model(folder)
-    return Recommending(model, load_ids(folder), Attributes.read(folder, model.seen.item_count))
+    factors = model.factors()
+    lists = None if factors is None else read_lists(folder, factors.items)
+    attributes = Attributes.read(folder, model.seen.item_count)
+    return Recommending(model, load_ids(folder), attributes, lists)
 
 
 class Recommending:
@@ -48,7 +52,9 @@ class Recommending:
 
     is_quick = True
 
-    def __init__(self, model: Recommender, ids: Ids, attributes: Attributes) -> None:
+    def __init__(
+        self, model: Recommender, ids: Ids, attributes: Attributes, lists: Lists | None = None
+    ) -> None:
         if len(ids.items) != model.seen.item_count or len(ids.users) != model.seen.user_count:
             raise InvalidInput("Names and model do not belong together.", hint="Train it again.")
         self._model = model
@@ -57,7 +63,7 @@ class Recommending:
         self._users = {name: place for place, name in enumerate(ids.users)}
         self._items = {name: place for place, name in enumerate(ids.items)}
         self._had = model.seen.popularity() > 0
-        self._top = TopN(model)
+        self._top = TopN(model, lists)
         self._masks: OrderedDict[tuple[Any, ...], NDArray[np.bool_]] = OrderedDict()
         self._near: dict[int, Indices] = {}
         self._owners: tuple[Indices, Indices] | None = None

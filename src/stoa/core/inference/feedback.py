@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from stoa.base.database import EVERY_WORKSPACE, Database, now
+from stoa.base.errors import NotFound
 from stoa.core.inference.comparison import Bucket
 from stoa.core.inference.splitting import GOOD_SECONDS, Place, Ticket
 from stoa.core.inference.tables import ArmCountRow, ClickRow
@@ -40,13 +42,13 @@ class Feedback:
         """An answer was given."""
         self._shown[_Cell(workspace, endpoint_id, generation, place.arm, place.bucket)] += 1
 
-    async def clicked(self, workspace: str, endpoint_id: str, ticket: Ticket) -> bool:
-        """Count a click; False where this ticket was counted before."""
-        cell = _Cell(workspace, endpoint_id, ticket.generation, ticket.arm, ticket.bucket)
+    async def clicked(self, workspace: str, ticket: Ticket) -> bool:
+        """Count a click; False where this ticket was counted before. Raises NotFound."""
+        cell = _Cell(workspace, ticket.endpoint_id, ticket.generation, ticket.arm, ticket.bucket)
         row = {
             "id": ticket.id[:64],
             "workspace_id": workspace,
-            "endpoint_id": endpoint_id,
+            "endpoint_id": ticket.endpoint_id,
             "at": now(),
         }
 
@@ -57,7 +59,10 @@ class Feedback:
                 session.execute(self._add(), [_values(cell, 0, 1)])
             return added
 
-        return await self._database.write(work, workspace=workspace)
+        try:
+            return await self._database.write(work, workspace=workspace)
+        except IntegrityError as error:
+            raise NotFound("That endpoint is gone.", hint="List the endpoints.") from error
 
     async def flush(self) -> None:
         """Write what was counted. What can't be written now is written with the next."""

@@ -247,18 +247,16 @@ class Inference:
             value=value,
             version_id=component.version_id,
             arm=place.arm,
-            ticket=self._tickets.sign(desired.id, desired.generation, place),
+            ticket=self._tickets.sign(desired.workspace, desired.id, desired.generation, place),
         )
 
-    async def feedback(self, caller: Caller, name: str, ticket: str) -> bool:
+    async def feedback(self, caller: Caller, ticket: str) -> bool:
         """Count a click on an answer; False where it was counted before.
 
-        Raises NotFound: no such endpoint, or a ticket of no answer of it, or one that is too old.
+        Raises NotFound: a ticket of no answer of this workspace, one too old, or the endpoint is gone.
         """
-        live = self._live.get((caller.workspace_id, name))
-        desired = (live and live.desired) or await self._desired.read(caller, name)
-        read = self._tickets.read(desired.id, ticket)
-        return await self._feedback.clicked(caller.workspace_id, desired.id, read)
+        read = self._tickets.read(caller.workspace_id, ticket)
+        return await self._feedback.clicked(caller.workspace_id, read)
 
     # -- the process
 

@@ -35,6 +35,7 @@ class Ticket(NamedTuple):
     """What a ticket says."""
 
     id: str
+    endpoint_id: str
     generation: int
     arm: Arm
     bucket: int
@@ -64,7 +65,7 @@ class Tickets:
         self._key = key[:64]
         self._clock = clock
 
-    def sign(self, endpoint_id: str, generation: int, place: Place) -> str:
+    def sign(self, workspace: str, endpoint_id: str, generation: int, place: Place) -> str:
         """A ticket for one answer."""
         body = _BODY.pack(
             int(self._clock()),
@@ -73,26 +74,25 @@ class Tickets:
             place.bucket,
             random.getrandbits(64),
         )
-        return urlsafe_b64encode(body + self._mac(endpoint_id, body)).decode().rstrip("=")
+        mac = self._mac(workspace, endpoint_id, body)
+        return f"{endpoint_id}.{urlsafe_b64encode(body + mac).decode()}"
 
-    def read(self, endpoint_id: str, ticket: str) -> Ticket:
-        """Raises NotFound: forged, of another endpoint, or too old."""
+    def read(self, workspace: str, ticket: str) -> Ticket:
+        """Raises NotFound: forged, of another workspace, or too old."""
         gone = NotFound("No such answer was given.", hint="Tickets are good for a week.")
+        endpoint_id, _, text = ticket.rpartition(".")
         try:
-            raw = urlsafe_b64decode(ticket + "=" * (-len(ticket) % 4))
+            raw = urlsafe_b64decode(text)
+            mac = self._mac(workspace, endpoint_id, raw[: _BODY.size])
         except (ValueError, UnicodeEncodeError) as error:
             raise gone from error
-        body, mac = raw[: _BODY.size], raw[_BODY.size :]
-        if len(raw) != _BODY.size + _MAC or not hmac.compare_digest(
-            mac, self._mac(endpoint_id, body)
-        ):
+        if len(raw) != _BODY.size + _MAC or not hmac.compare_digest(raw[_BODY.size :], mac):
             raise gone
-        at, generation, arm, bucket, _ = _BODY.unpack(body)
+        at, generation, arm, bucket, _ = _BODY.unpack(raw[: _BODY.size])
         if at < self._clock() - GOOD_SECONDS:
             raise gone
-        return Ticket(raw.hex(), generation, _ARMS[arm], bucket)
+        return Ticket(raw[: _BODY.size].hex(), endpoint_id, generation, _ARMS[arm], bucket)
 
-    def _mac(self, endpoint_id: str, body: bytes) -> bytes:
-        return hashlib.blake2b(
-            endpoint_id.encode() + body, key=self._key, digest_size=_MAC
-        ).digest()
+    def _mac(self, workspace: str, endpoint_id: str, body: bytes) -> bytes:
+        signed = f"{workspace}\n{endpoint_id}\n".encode() + body
+        return hashlib.blake2b(signed, key=self._key, digest_size=_MAC).digest()
