@@ -31,7 +31,6 @@ from stoa.compute.training.recommenders.judging import (
     gain,
     ranks_of,
 )
-from stoa.compute.training.recommenders.neural_training import NeuralTraining
 from stoa.compute.training.recommenders.recipes import (
     BlendRecipe,
     EaseRecipe,
@@ -94,6 +93,11 @@ def _fit_single(recipe: SingleRecipe, data: Data, checkpoints: Path, told: Told)
 
 
 def _fit_neural(recipe: NeuralRecipe, data: Data, checkpoints: Path, told: Told) -> Fitted:
+    # Only here: torch takes longer to load than the closed forms take to solve.
+    from stoa.compute.training.recommenders.neural_training import (  # noqa: PLC0415
+        NeuralTraining,
+    )
+
     training = NeuralTraining(
         recipe,
         data.train,

@@ -1,0 +1,102 @@
+"""Whether a trained model may serve: better than the champion by a margin, whole, sound, and not too narrow.
+
+Plain functions over figures. Candidates are chosen by what was held out for validation; the one chosen is
+compared with the champion on what was held out for the test, which nobody has chosen by.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from stoa.solutions.recommend_products.schema import Candidate, Check, Settings
+
+NAMES: Final = {"ndcg": "NDCG@10", "hr": "HR@10"}
+VALIDATION: Final = "validation_"
+COVERAGE: Final = "coverage"
+MEGABYTES: Final = "megabytes"
+_FEWEST_JUDGED = 1
+
+
+def best_of(candidates: Sequence[Candidate], metric: str) -> Candidate | None:
+    """The candidate with the best validation; of equal ones the earlier. None where none was trained."""
+    sound = [each for each in candidates if _is_sound(each, metric)]
+    return max(sound, key=lambda each: _validation(each, metric), default=None)
+
+
+def checks_of(
+    chosen: Candidate | None, champion: Mapping[str, float], settings: Settings
+) -> list[Check]:
+    """All checks of the model chosen, each with its reason. `champion` is empty where none serves."""
+    if chosen is None:
+        return [Check(name="trained", passed=False, why="No model could be trained and judged.")]
+    metrics = chosen.metrics
+    return [
+        _sound(chosen, settings.metric),
+        _better(metrics, champion, settings),
+        _wide(metrics, settings),
+        _small(metrics, settings),
+    ]
+
+
+def reason_of(chosen: Candidate | None, checks: Sequence[Check]) -> str:
+    """Why the model is kept out, in a sentence or two; empty where every check passed."""
+    failed = [each.why for each in checks if not each.passed]
+    named = "" if chosen is None else f"{chosen.model} is kept out: "
+    return f"{named}{' '.join(failed)}"[:1000] if failed else ""
+
+
+def _sound(chosen: Candidate, metric: str) -> Check:
+    wrong = sorted(name for name, value in chosen.metrics.items() if not math.isfinite(value))
+    judged = chosen.metrics.get("judged", _FEWEST_JUDGED)
+    if wrong:
+        why = f"{', '.join(wrong)} is not a finite number."
+    elif metric not in chosen.metrics:
+        why = f"It has no {NAMES[metric]}: nobody could be held out."
+    elif judged < _FEWEST_JUDGED:
+        why = "Nobody in the data has two interactions, so nothing could be held out to judge by."
+    else:
+        return Check(name="sound", passed=True, why="All figures and weights are finite numbers.")
+    return Check(name="sound", passed=False, why=why)
+
+
+def _better(
+    metrics: Mapping[str, float], champion: Mapping[str, float], settings: Settings
+) -> Check:
+    name, metric = NAMES[settings.metric], settings.metric
+    found = metrics.get(metric, 0.0)
+    if metric not in champion:
+        why = f"{name} {found:.4f}; nothing serves yet that it could be compared with."
+        return Check(name="better", passed=metric in metrics, why=why)
+    bar = champion[metric] + settings.margin
+    passed = found > bar
+    margin = f" plus the margin of {settings.margin:g}" if settings.margin else ""
+    relation = "above" if passed else "not above"
+    why = f"{name} {found:.4f} is {relation} the champion's {champion[metric]:.4f}{margin}."
+    return Check(name="better", passed=passed, why=why)
+
+
+def _wide(metrics: Mapping[str, float], settings: Settings) -> Check:
+    found, least = metrics.get(COVERAGE), settings.least_coverage
+    if found is None:
+        return Check(name="coverage", passed=not least, why="Its coverage was not measured.")
+    passed = found >= least
+    relation = "at least" if passed else "less than"
+    why = f"Its first tens show {found:.1%} of the catalogue, {relation} {least:.1%}."
+    return Check(name="coverage", passed=passed, why=why)
+
+
+def _small(metrics: Mapping[str, float], settings: Settings) -> Check:
+    found, most = metrics.get(MEGABYTES, 0.0), settings.most_megabytes
+    passed = found <= most
+    relation = "at most" if passed else "more than"
+    why = f"It takes {found:,.1f} MB, {relation} {most:,} MB."
+    return Check(name="size", passed=passed, why=why)
+
+
+def _is_sound(candidate: Candidate, metric: str) -> bool:
+    return not candidate.problem and math.isfinite(_validation(candidate, metric))
+
+
+def _validation(candidate: Candidate, metric: str) -> float:
+    metrics = candidate.metrics
+    return metrics.get(VALIDATION + metric, metrics.get(metric, math.nan))

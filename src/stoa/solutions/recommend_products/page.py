@@ -1,0 +1,57 @@
+"""The page of recommend_products: try a user, follow the pipeline, compare runs, models and what serves.
+
+This file only lays the tabs out; what is on each is in `pages/`.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from nicegui import ui
+
+from stoa.base.identity.caller import EVERYONE
+from stoa.contract import PageContext
+from stoa.solutions.recommend_products.pages.endpoint import show_endpoint
+from stoa.solutions.recommend_products.pages.models import show_models
+from stoa.solutions.recommend_products.pages.runs import show_runs
+from stoa.solutions.recommend_products.pages.trying import show_trying
+from stoa.solutions.recommend_products.schema import Shops
+from stoa.ui.elements import dress, guarded, tag
+from stoa.ui.tabs import Tab, show_tabs
+
+_Show = Callable[[PageContext, str], Awaitable[None]]
+
+
+def _tabs(shop: str) -> list[Tab]:
+    def of(show: _Show) -> Callable[[PageContext], Awaitable[None]]:
+        return partial(_show_for, show, shop)
+
+    return [
+        Tab("trying", "Try a user", "person_search", EVERYONE, of(show_trying)),
+        Tab("runs", "Runs", "insights", EVERYONE, of(show_runs)),
+        Tab("models", "Models", "model_training", EVERYONE, of(show_models)),
+        Tab("endpoint", "Endpoint", "cloud_done", EVERYONE, of(show_endpoint)),
+    ]
+
+
+async def _show_for(show: _Show, shop: str, context: PageContext) -> None:
+    await show(context, shop)
+
+
+async def page(context: PageContext) -> None:
+    """Everything between the page's head and its end."""
+    found: Shops = await context.call("shops", {})
+    names = [each.name for each in found.shops] or ["shop"]
+    place = tag("div")
+
+    async def build(shop: str) -> None:
+        place.clear()
+        with place:
+            await show_tabs(context, _tabs(shop), ends_on_leaving=True)
+
+    if len(names) > 1:
+        with tag("div", "", "line"):
+            chosen = ui.select(names, value=names[0], label="Shop").props("outlined dense")
+            dress(chosen, test="shop")
+            chosen.on_value_change(lambda: guarded(lambda: build(str(chosen.value))))
+        place.move(target_index=-1)
+    await build(names[0])
