@@ -16,7 +16,23 @@ from stoa.compute.training.pretraining import engine, train
 from stoa.compute.training.pretraining.recipe import from_dict, load
 from stoa.core.jobs.folder import RunFolder
 
-WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog", "and", "runs", "away", "from", "the", "cat"]
+WORDS = [
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "the",
+    "lazy",
+    "dog",
+    "and",
+    "runs",
+    "away",
+    "from",
+    "the",
+    "cat",
+]
 
 
 @pytest.fixture
