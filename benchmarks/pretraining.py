@@ -34,10 +34,19 @@ ROOT = Path(__file__).parents[1]
 PEERS = ROOT / ".venv/peers/bin/python"
 PEER = Path(__file__).with_name("peer_pretraining.py")
 TARGET = 1.88  # nats a character: what nanoGPT's README gives for its CPU setting
-CPU_SETTING = (
-    "config/train_shakespeare_char.py --device=cpu --compile=False --eval_iters=20 --log_interval=1 "
-    "--block_size=64 --batch_size=12 --n_layer=4 --n_head=4 --n_embd=128 --dropout=0.0"
-).split()
+CPU_SETTING = [
+    "config/train_shakespeare_char.py",
+    "--device=cpu",
+    "--compile=False",
+    "--eval_iters=20",
+    "--log_interval=1",
+    "--block_size=64",
+    "--batch_size=12",
+    "--n_layer=4",
+    "--n_head=4",
+    "--n_embd=128",
+    "--dropout=0.0",
+]
 SCORE = """
 import json, numpy as np, torch
 from model import GPT, GPTConfig
