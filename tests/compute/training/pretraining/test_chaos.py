@@ -56,9 +56,7 @@ def test_a_run_whose_ranks_are_killed_is_the_undisturbed_one(
         for step in kills:
             running.at(step)
             running.kill(drawn.randrange(2))
-            killed_try = goodput(folder).attempts
-            while goodput(folder).attempts == killed_try and running.process.poll() is None:
-                time.sleep(0.05)
+            running.next_try()
         assert running.wait() == 0, running.log()
     took = time.time() - begun
     expected = losses(undisturbed)
@@ -85,7 +83,8 @@ def test_a_stopped_rank_is_found_and_a_wish_to_stop_is_granted(
     with supervised(folder, wanted) as running:
         running.at(25)
         running.kill(1, signal.SIGSTOP)
-        running.at(30)  # of the next try
+        running.next_try()
+        running.at(30)
         running.process.send_signal(signal.SIGTERM)
         assert running.wait() == EXIT_STOPPED, running.log()
     reasons = [mark.facts["reason"] for mark in marks(folder) if mark.name == "failed"]

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from stoa.base.errors import InvalidInput, SetupError
-from stoa.compute.training.pretraining import checkpoints
 from stoa.compute.training.pretraining.checkpoints import Checkpointer
 from stoa.compute.training.pretraining.recipe import CheckpointRecipe
 from stoa.compute.training.pretraining.shelf import FolderShelf, open_shelf
@@ -81,14 +80,14 @@ def test_training_goes_on_while_a_checkpoint_is_written(
 ) -> None:
     """What is written is the state at the time of `save`, whatever training does to it then."""
     go_on = threading.Event()
-    write = checkpoints.write_tensors
-
-    def slow(*arguments: Any, **how: Any) -> Any:
-        assert go_on.wait(30)
-        return write(*arguments, **how)
-
-    monkeypatch.setattr(checkpoints, "write_tensors", slow)
     checkpointer, kept = Checkpointer(tmp_path), Kept(5)
+    begin = checkpointer._begin
+
+    def slow(step: int) -> None:
+        assert go_on.wait(30)
+        begin(step)
+
+    monkeypatch.setattr(checkpointer, "_begin", slow)
     checkpointer.save(5, kept)
     kept.weights["weight"].fill_(99)
     kept.step = 6
