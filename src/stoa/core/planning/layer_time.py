@@ -92,8 +92,8 @@ def _attention(shape: ModelShape, layout: Layout, device: Device) -> tuple[Secon
     width = shape.hidden / shape.heads
     if shape.family == "llama":  # fused: nothing of size s² is moved, and half is masked away
         work = 2 * s * s * width * heads
-        forward = work / (device.peak * device.attention_share) + device.launch
-        return Seconds(forward), Seconds(2.5 * forward)
+        fused = work / (device.peak * device.attention_share) + device.launch
+        return Seconds(fused), Seconds(2.5 * fused)
     product = device.product(s, s, width, count=heads) + device.product(s, width, s, count=heads)
     matrix = heads * s * s
     softmax, dropout = 4 * matrix, 5 * matrix

@@ -9,14 +9,14 @@ from stoa.core.planning.goodput import DAY, HOUR, MINUTE, Failures
 
 SCENARIOS: dict[str, tuple[str, Failures]] = {
     "by_hand": (
-        "128 nodes watched by people: noticed after 2 hours and 20 minutes on average (nights count), a node replaced "
+        "128 nodes watched by people: noticed after 2.1 hours on average (nights count), a node replaced "
         "by hand within the hour, half an hour to start, a checkpoint of 3 minutes every 4 hours of work.",
         Failures(
             mtbf=DAY,
             checkpoint=3 * MINUTE,
             interval=4 * HOUR,
             restart=30 * MINUTE,
-            detection=2.33 * HOUR,
+            detection=2.1 * HOUR,
             replacement=HOUR,
         ),
     ),
