@@ -108,3 +108,31 @@ def share_of(share: float, marks: Sequence[tuple[str, float]], *, label: str) ->
                 tag("b", f"{100 * value:.0f} %", title=name)
             mark.style(f"inset-inline-start: {100 * value:.1f}%")
     return chart
+
+
+def stacked(
+    parts: Sequence[tuple[str, float, str]],
+    *,
+    label: str,
+    whole: float | None = None,
+    test: str = "parts",
+) -> Tag:
+    """One bar made of parts: (name, size, the size in words). Parts of nothing are left out.
+
+    `whole`: what the full width stands for; without it, the sum. Parts keep their look by their place.
+    """
+    total = whole or sum(size for _, size, _ in parts) or 1.0
+    shown = [(place, *each) for place, each in enumerate(parts) if each[1] > 0]
+    told = f"{label}: " + ", ".join(f"{name} {words}" for _, name, _, words in shown)
+    with tag("figure", "", "parts", role="img", aria_label=told, test=test) as chart:
+        with tag("div", "", "parts-bar"):
+            for place, name, size, words in shown:
+                part = tag("i", "", f"part-{place % 8 + 1}", title=f"{name}: {words}")
+                part.style(f"width: {100 * size / total:.2f}%")
+        with tag("ul", "", "parts-list"):
+            for place, name, _, words in shown:
+                with tag("li"):
+                    tag("i", "", f"part-{place % 8 + 1}")
+                    tag("span", name)
+                    tag("b", words)
+    return chart

@@ -1,4 +1,5 @@
-"""The look: one style sheet with the tokens, one script for light and dark, one icon.
+"""The look: one style sheet with the tokens, scripts for light and dark and for reading curves,
+one icon.
 
 Everything is served from here; a page never asks another host for anything. It knows no page.
 """
@@ -22,6 +23,7 @@ def head_html() -> str:
     """What every page has in its head: the script before the sheet, so that nothing flashes."""
     return (
         f'<script src="{static_link("stoa.js")}"></script>'
+        f'<script src="{static_link("curves.js")}" defer></script>'
         f'<link rel="stylesheet" href="{static_link("stoa.css")}">'
         '<meta name="referrer" content="same-origin">'
     )
