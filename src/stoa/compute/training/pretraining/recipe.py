@@ -73,6 +73,9 @@ class Source(Section):
     column: str = Field(
         default="text", description="Field of JSONL or Parquet that holds the text."
     )
+    split: Literal["file", "line", "paragraph"] = Field(
+        default="file", description="What one document is in a file of text."
+    )
 
 
 class TokenizerRecipe(Section):
@@ -117,6 +120,18 @@ class DataRecipe(Section):
         description="Tokens see their own document only, where several share a sequence.",
     )
     shuffle: bool = True
+    end_of_text: str | None = Field(
+        default=None, description="Token behind each document; none: found by its usual names."
+    )
+    corrupt: Literal["refuse", "skip"] = Field(
+        default="refuse", description="What happens to a file or line that cannot be read."
+    )
+    piece_bytes: int = Field(
+        default=65_536, ge=64, le=2**24, description="Longer documents are kept in pieces."
+    )
+    folder: str | None = Field(
+        default=None, description="Where merged text and tokens are kept; none: the run folder."
+    )
     workers: int = Field(default=1, ge=0, description="Background threads that tokenise ahead.")
     prefetch: int = Field(
         default=8, ge=1, description="Batches kept ready; the workers wait beyond it."
@@ -238,16 +253,59 @@ class StabilityRecipe(Section):
     patience: int = Field(default=10, ge=1, description="Bad steps in a row before the run stops.")
 
 
+class NodeRecipe(Section):
+    """A machine that processes run on."""
+
+    name: str = Field(min_length=1, max_length=80)
+    address: str = Field(default="127.0.0.1", description="Where the other nodes reach it.")
+    command: tuple[str, ...] = Field(
+        default=(), description="What runs a command there, such as ['ssh', 'node-3']; none: here."
+    )
+
+
+class HealthRecipe(Section):
+    """What a node must reach before it is used; 0: it is measured, and nothing is asked."""
+
+    memory_gib: float = Field(default=0.0, ge=0, description="Free memory of the device.")
+    bandwidth_gib: float = Field(default=0.0, ge=0, description="Memory bandwidth, GiB/s.")
+    matrix_tflops: float = Field(default=0.0, ge=0, description="Rate of matrix products.")
+    link_gib: float = Field(default=0.0, ge=0, description="Bandwidth between nodes, GiB/s.")
+    timeout: float = Field(default=60.0, gt=0, description="Seconds for the whole check.")
+
+
 class RecoveryRecipe(Section):
     """How the supervisor over the processes behaves."""
 
-    restarts: int = Field(default=10, ge=0, description="Starts again at most.")
+    restarts: int = Field(default=10, ge=0, description="Starts again at most, in all.")
+    fruitless: int = Field(
+        default=3,
+        ge=1,
+        description="Failures in a row without a new checkpoint before it gives up.",
+    )
     heartbeat: float = Field(default=2.0, gt=0, description="Seconds between signs of life.")
     hang: float = Field(default=120.0, gt=0, description="Seconds without a sign before it is cut.")
+    stall: float = Field(
+        default=900.0,
+        gt=0,
+        description="Seconds that no step ends, start included, before it is cut.",
+    )
+    grace: float = Field(default=60.0, gt=0, description="Seconds to save in when asked to stop.")
+    backoff: float = Field(
+        default=1.0, ge=0, description="Seconds before the second start; doubles."
+    )
+    processes: int | None = Field(
+        default=None,
+        ge=1,
+        description="On each node; none: one per device, or what the layout needs.",
+    )
+    nodes: tuple[NodeRecipe, ...] = Field(
+        default=(), description="All machines, spares too; none: this one."
+    )
     spares: int = Field(
         default=0, ge=0, description="Nodes kept ready to take a failed one's place."
     )
     health_check: bool = Field(default=True, description="Measure every device before the start.")
+    health: HealthRecipe = HealthRecipe()
 
 
 class LogRecipe(Section):

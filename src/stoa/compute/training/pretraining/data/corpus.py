@@ -19,8 +19,8 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from stoa.base.errors import InvalidInput, SetupError
-from stoa.compute.training.pretraining.data.recipe import SourceRecipe
-from stoa.compute.training.pretraining.data.shards import Corrupt, documents
+from stoa.compute.training.pretraining.data.shards import Corrupt, documents, readable
+from stoa.compute.training.pretraining.recipe import Source
 
 _SCHEMA: Final = pa.schema([("text", pa.large_string()), ("ends", pa.uint8())])
 _FLUSH: Final = 4 << 20
@@ -68,20 +68,19 @@ class Corpus:
         return bool(self._ends[row])
 
 
-def merge(source: SourceRecipe, folder: Path, *, skip_corrupt: bool, piece_bytes: int) -> Corpus:
-    """Merge the shards of a source into `{folder}/{name}.arrow`, or reuse what was merged before.
+def merge(source: Source, path: Path, *, skip_corrupt: bool, piece_bytes: int) -> Corpus:
+    """Merge the shards of a source into the Arrow file `path`, or reuse what was merged before.
 
     Raises:
         InvalidInput: no shard is found, one can't be read (with file and line), or all are empty.
         SetupError: the disk is full or not writable.
     """
     shards = find_shards(source)
-    path = folder / f"{source.name}.arrow"
     key = _key(source, shards, skip_corrupt, piece_bytes)
     if path.exists() and _kept_key(path) == key:
         return Corpus(path)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".json").unlink(missing_ok=True)
         with _Writer(path, piece_bytes) as writer:
             skipped = _fill(writer, source, shards, skip_corrupt)
@@ -89,28 +88,32 @@ def merge(source: SourceRecipe, folder: Path, *, skip_corrupt: bool, piece_bytes
         _write_manifest(path.with_suffix(".json"), facts)
     except OSError as error:
         raise SetupError(
-            f"The data of '{source.name}' can't be written to '{folder}': {error.strerror}.",
+            f"The text of '{source.path}' can't be written to '{path.parent}': {error.strerror}.",
             hint="Free twice the size of the text there, or name another folder.",
         ) from error
     return Corpus(path)
 
 
-def find_shards(source: SourceRecipe) -> list[Path]:
-    """Files that the patterns of a source name, each once, sorted. Raises InvalidInput: none."""
-    found: set[Path] = set()
-    for pattern in source.shards:
-        matches = {Path(name) for name in glob(pattern, recursive=True) if Path(name).is_file()}
-        if not matches:
-            raise InvalidInput(
-                f"No shard of source '{source.name}' is at '{pattern}'.",
-                hint="Give paths or patterns of files that this machine can read.",
-            )
-        found |= matches
-    return sorted(found)
+def find_shards(source: Source) -> list[Path]:
+    """The files that a source names, sorted: itself, those in its folder, or those it matches.
+
+    Raises InvalidInput: there is none.
+    """
+    path = Path(source.path)
+    if path.is_dir():
+        found = [file for file in sorted(path.rglob("*")) if file.is_file() and readable(file)]
+    else:
+        found = [Path(name) for name in sorted(glob(source.path, recursive=True))]
+    if not found:
+        raise InvalidInput(
+            f"No text is at '{source.path}'.",
+            hint="data.sources takes a file, a folder, or a pattern such as data/*.jsonl.gz.",
+        )
+    return found
 
 
 def _fill(
-    writer: "_Writer", source: SourceRecipe, shards: Sequence[Path], skip_corrupt: bool
+    writer: "_Writer", source: Source, shards: Sequence[Path], skip_corrupt: bool
 ) -> list[str]:
     skipped = []
     for shard in shards:
@@ -123,8 +126,8 @@ def _fill(
             skipped.append(f"{shard.name}:{document.line}: {document.reason}")
     if not writer.rows:
         raise InvalidInput(
-            f"The shards of source '{source.name}' hold no text.",
-            hint="Check the column or field that the recipe names.",
+            f"The files at '{source.path}' hold no text.",
+            hint="Check the column that the recipe names for this source.",
         )
     return skipped
 
@@ -133,7 +136,7 @@ def corrupt_shard(shard: Path, place: Corrupt) -> InvalidInput:
     """The refusal of a shard that can't be read."""
     return InvalidInput(
         f"Shard '{shard}' can't be read at line {place.line}: {place.reason}.",
-        hint="Fetch it again, leave it out, or set corrupt = 'skip' in the recipe's data.",
+        hint="Fetch it again, leave it out, or set data.corrupt = 'skip'.",
         shard=str(shard),
         line=place.line,
     )
@@ -204,8 +207,8 @@ class _Writer:
         with pa.OSFile(str(whole), "wb") as sink:
             with pa.ipc.new_file(sink, _SCHEMA) as writer:
                 writer.write_batch(pa.record_batch([text, ends], schema=_SCHEMA))
-        with whole.open("rb") as file:
-            os.fsync(file.fileno())
+        with whole.open("rb") as written:
+            os.fsync(written.fileno())
         whole.replace(self._path)
         return CorpusFacts(
             key=key,
@@ -233,7 +236,7 @@ def cut(document: bytes, limit: int) -> Iterator[bytes]:
     yield document[start:]
 
 
-def _key(source: SourceRecipe, shards: Sequence[Path], skip: bool, piece_bytes: int) -> str:
+def _key(source: Source, shards: Sequence[Path], skip: bool, piece_bytes: int) -> str:
     """Changes whenever merging again could give another file."""
     files = [(str(shard), shard.stat().st_size, shard.stat().st_mtime_ns) for shard in shards]
     told: list[Any] = [files, source.column, source.split, skip, piece_bytes]

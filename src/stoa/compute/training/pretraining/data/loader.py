@@ -1,25 +1,23 @@
-"""Hands one rank its rows of each global batch, made ahead in background threads.
+"""Hands one rank its sequences of each step, made ahead in background threads.
 
     prepared = prepare(recipe.data, folder)
-    with Loader(prepared, length=4096, rows=1024, rank=rank, ranks=ranks, seed=0) as loader:
-        batch = next(loader)               # this rank's rows: rank, of `ranks` that share the batch
-        state = loader.state()             # of the batches handed out, not of those made ahead
-        loader.load(merge_states(states))  # of all ranks, by any number of ranks
+    loader = Loader(prepared, sequences=1024, rank=layout.data_rank(rank), ranks=layout.data, seed=0,
+                    gather=gather_everywhere)
+    batch = loader.next()     # this rank's share of the step
+    state = loader.state()    # behind the batches handed out, not behind those made ahead
+    loader.restore(state)     # by any number of ranks
 
-Row j of the global batch is a lane of its own, so the sequence of global batches does not depend on
-how many ranks share it. Each worker makes some of the rank's lanes and waits when `prefetch` batches
-of it are not fetched yet: memory stays bounded however slow the training is.
+Sequence j of a step is a lane of its own, so the run of steps does not depend on how many ranks share
+them. Each worker makes some of the rank's lanes and waits when `prefetch` batches of them are not
+fetched yet: memory stays bounded however slow the training is. It knows nothing of torch.
 """
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from stoa.base.errors import InvalidInput
 from stoa.compute.training.pretraining.data.mixture import Mixture
@@ -27,29 +25,15 @@ from stoa.compute.training.pretraining.data.packing import Packed, Packer
 from stoa.compute.training.pretraining.data.prepare import Prepared
 from stoa.compute.training.pretraining.data.tokenfile import Windows
 from stoa.compute.training.pretraining.data.vocabulary import other_tokenizer
+from stoa.compute.training.pretraining.interfaces import Batch
 
 _POLL_SECONDS: Final = 0.1
 
-
-@dataclass(frozen=True)
-class Batch:
-    """This rank's rows of one global batch; R rows of T tokens.
-
-    Attributes:
-        tokens: int64 [R, T].
-        labels: int64 [R, T], the token that follows each; -100 where none is to be predicted.
-        documents: int32 [R, T], number of the document inside its row; None without boundaries.
-        positions: int64 [R, T], position inside the document; None without boundaries.
-    """
-
-    tokens: Tensor
-    labels: Tensor
-    documents: Tensor | None = None
-    positions: Tensor | None = None
+Gather = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
 
 class _Source(Protocol):
-    """Makes the rows of some lanes, step by step."""
+    """Makes the sequences of some lanes, step by step."""
 
     def step(self) -> Packed: ...
     def states(self) -> dict[str, dict[str, Any]]: ...
@@ -57,42 +41,41 @@ class _Source(Protocol):
 
 
 class Loader:
-    """An endless iterator over this rank's batches, with a state that is saved with checkpoints."""
+    """An endless run of this rank's batches; fulfils `interfaces.Batches`."""
 
     def __init__(
         self,
         prepared: Prepared,
         *,
-        length: int,
-        rows: int,
+        sequences: int,
         rank: int = 0,
         ranks: int = 1,
         seed: int = 0,
+        gather: Gather | None = None,
     ) -> None:
-        """Start reading at the first batch.
+        """Start at the first step.
 
         Args:
             prepared: the data.
-            length: T, tokens of a row.
-            rows: of the global batch: micro-batch x accumulation x data-parallel degree.
-            rank: which of `ranks` equal parts of the rows is wanted (the data-parallel rank).
-            ranks: how many share the batch (the data-parallel degree).
+            sequences: a step, over all ranks.
+            rank: which of `ranks` equal shares is wanted (the data-parallel rank).
+            ranks: how many share a step (the data-parallel degree).
             seed: decides the order.
+            gather: brings the values of all ranks to every rank; needed where there are several.
 
         Raises:
-            InvalidInput: the rows can't be shared equally, or there is too little text for them.
+            InvalidInput: the sequences can't be shared equally, or there is too little text for them.
         """
-        _check_size(prepared, length, rows, ranks)
         self._prepared = prepared
-        self._length, self._rows, self._seed = length, rows, seed
-        share = rows // ranks
+        self._sequences, self._seed = sequences, seed
+        self._length = prepared.recipe.sequence
+        self._gather: Gather = gather or _alone
+        _check_size(prepared, self._length, sequences, ranks)
+        share = sequences // ranks
         self._lanes = list(range(rank * share, (rank + 1) * share))
-        self._workers: list[_Worker] = []
-        sources = self._sources()
-        self._states = {
-            lane: state for source in sources for lane, state in source.states().items()
-        }
-        self._start(sources)
+        self._workers: list[_Worker | _Inline] = []
+        self._states: dict[str, dict[str, Any]] = {}
+        self._start(self._sources())
 
     def __enter__(self) -> Self:
         return self
@@ -100,44 +83,36 @@ class Loader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[Batch]:
-        return self
-
-    def __next__(self) -> Batch:
-        """The next batch; waits for the workers. Raises what a worker raised."""
+    def next(self) -> Batch:
+        """The next step's share of this rank; waits for the workers. Raises what a worker raised."""
         parts = [worker.get() for worker in self._workers]
         for part in parts:
             self._states.update(part.states)
+        documents = [part.documents for part in parts if part.documents is not None]
         return Batch(
-            tokens=_joined([part.tokens for part in parts]),
-            labels=_joined([part.labels for part in parts]),
-            documents=_joined_if([part.documents for part in parts]),
-            positions=_joined_if([part.positions for part in parts]),
+            tokens=np.concatenate([part.tokens for part in parts]),
+            labels=np.concatenate([part.labels for part in parts]),
+            documents=np.concatenate(documents) if documents else None,
         )
 
     def state(self) -> dict[str, Any]:
-        """Plain values for the checkpoint: this rank's lanes, to be merged with the other ranks'."""
-        return {
-            "tokenizer": self._prepared.vocabulary.hash,
-            "data": self._prepared.fingerprint,
-            "mode": self._prepared.recipe.mode,
-            "rows": self._rows,
-            "length": self._length,
-            "seed": self._seed,
-            "lanes": dict(self._states),
-        }
+        """Plain values behind the last `next`, the same on every rank. All ranks call together."""
+        lanes: dict[str, Any] = {}
+        for part in self._gather(self._states):
+            lanes |= part
+        ordered = {str(lane): lanes[str(lane)] for lane in sorted(map(int, lanes))}
+        return {**self._facts(), "lanes": ordered}
 
-    def load(self, state: Mapping[str, Any]) -> None:
-        """Go on after the batches that a merged state had handed out.
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on behind the batch that `state` was taken after, whatever the number of ranks now.
 
-        Raises InvalidInput: it was saved with another tokenizer, other data or another batch.
+        Raises InvalidInput: it was taken with another tokenizer, other data or another batch.
         """
         self._check_state(state)
         self.close()
         sources = self._sources()
         for source in sources:
             source.load(state["lanes"])
-        self._states = {str(lane): state["lanes"][str(lane)] for lane in self._lanes}
         self._start(sources)
 
     def close(self) -> None:
@@ -146,42 +121,69 @@ class Loader:
             worker.stop()
         self._workers = []
 
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "tokenizer": self._prepared.vocabulary.hash,
+            "data": self._prepared.fingerprint,
+            "sampling": self._prepared.recipe.sampling,
+            "sequences": self._sequences,
+            "length": self._length,
+            "seed": self._seed,
+        }
+
     def _sources(self) -> list[_Source]:
         """One per worker, each with its part of this rank's lanes."""
         recipe = self._prepared.recipe
-        parts = np.array_split(np.array(self._lanes), min(recipe.workers, len(self._lanes)))
-        lanes = [[int(lane) for lane in part] for part in parts]
-        if recipe.mode == "windows":
+        workers = max(1, min(recipe.workers, len(self._lanes)))
+        parts = [
+            [int(lane) for lane in part] for part in np.array_split(np.array(self._lanes), workers)
+        ]
+        if recipe.sampling == "windows":
             return [
-                Windows(self._prepared.windows, part, self._rows, self._length, self._seed)
-                for part in lanes
+                Windows(
+                    self._prepared.windows,
+                    part,
+                    self._sequences,
+                    self._length,
+                    self._seed,
+                    shuffle=recipe.shuffle,
+                )
+                for part in parts
             ]
+        rows = self._prepared.rows
         return [
             Packer(
-                Mixture(self._prepared.rows, self._rows, self._seed),
+                Mixture(rows, self._sequences, self._seed, shuffle=recipe.shuffle),
                 part,
                 self._prepared.vocabulary,
                 self._length,
-                boundaries=recipe.boundaries,
+                boundaries=recipe.document_mask,
             )
-            for part in lanes
+            for part in parts
         ]
 
     def _start(self, sources: Sequence[_Source]) -> None:
-        self._workers = [_Worker(source, self._prepared.recipe.prefetch) for source in sources]
+        self._states = {
+            lane: state for source in sources for lane, state in source.states().items()
+        }
+        recipe = self._prepared.recipe
+        self._workers = [
+            _Worker(source, recipe.prefetch) if recipe.workers else _Inline(source)
+            for source in sources
+        ]
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
-        if state["tokenizer"] != self._prepared.vocabulary.hash:
+        now = self._facts()
+        if state["tokenizer"] != now["tokenizer"]:
             raise other_tokenizer("The checkpoint")
-        now = self.state()
         names = {
-            "data": "content of the shards",
-            "mode": "data mode",
-            "rows": "rows of the global batch",
+            "data": "text",
+            "sampling": "data.sampling",
+            "sequences": "batch.sequences",
             "seed": "seed",
         }
-        if state["mode"] == "windows":
-            names["length"] = "length of a row"
+        if now["sampling"] == "windows":
+            names["length"] = "data.sequence"
         for name, words in names.items():
             if state[name] != now[name]:
                 raise InvalidInput(
@@ -190,25 +192,30 @@ class Loader:
                 )
 
 
-def merge_states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One state out of those of all ranks; several may hold the same lanes."""
-    lanes: dict[str, Any] = {}
-    for state in states:
-        lanes |= state["lanes"]
-    ordered = {str(lane): lanes[str(lane)] for lane in sorted(map(int, lanes))}
-    return {**states[0], "lanes": ordered}
-
-
-def validation(prepared: Prepared, *, length: int, rows: int) -> Iterator[Batch]:
-    """The held-out tokens in order, each once, as batches of `rows`; the last incomplete one is left."""
+def validation(prepared: Prepared, *, sequences: int) -> Iterator[Batch]:
+    """The held-out tokens in order, each once, as batches of `sequences`; a part of one is left."""
+    length = prepared.recipe.sequence
     windows = []
     for file, first, count in prepared.held_out:
         for start in range(first, first + count - length, length):
             windows.append(file.read(start, length + 1))
-            if len(windows) == rows:
-                whole = torch.from_numpy(np.stack(windows))
-                yield Batch(tokens=whole[:, :-1].contiguous(), labels=whole[:, 1:].contiguous())
+            if len(windows) == sequences:
+                whole = np.stack(windows)
+                yield Batch(tokens=whole[:, :-1].copy(), labels=whole[:, 1:].copy())
                 windows = []
+
+
+class _Inline:
+    """Makes batches when they are asked for."""
+
+    def __init__(self, source: _Source) -> None:
+        self._source = source
+
+    def get(self) -> Packed:
+        return self._source.step()
+
+    def stop(self) -> None:
+        """Nothing runs."""
 
 
 class _Worker:
@@ -218,13 +225,14 @@ class _Worker:
         self._source = source
         self._queue: queue.Queue[Packed | Exception] = queue.Queue(maxsize=prefetch)
         self._stopped = threading.Event()
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._work, name="data", daemon=True)
         self._thread.start()
 
     def get(self) -> Packed:
-        found = self._queue.get()
+        found = self._failure or self._queue.get()
         if isinstance(found, Exception):
-            self._put(found)  # whoever asks again is told again
+            self._failure = found  # whoever asks again is told again
             raise found
         return found
 
@@ -250,31 +258,27 @@ class _Worker:
             return
 
 
-def _check_size(prepared: Prepared, length: int, rows: int, ranks: int) -> None:
-    if rows % ranks:
+def _check_size(prepared: Prepared, length: int, sequences: int, ranks: int) -> None:
+    if sequences % ranks:
         raise InvalidInput(
-            f"A global batch of {rows} rows can't be shared by {ranks} data-parallel ranks.",
-            hint="Make the batch a multiple of the data-parallel degree.",
+            f"{sequences} sequences a step can't be shared by {ranks} data-parallel ranks.",
+            hint="Make batch.sequences a multiple of the data-parallel degree.",
         )
-    for entry in prepared.rows:
-        if entry.count < rows:
+    for source, entry in zip(prepared.recipe.sources, prepared.rows, strict=False):
+        if entry.count < sequences:
             raise InvalidInput(
-                f"'{entry.corpus.path.stem}' has {entry.count} pieces of text, fewer than the {rows} "
-                "rows of the global batch: rows would repeat each other.",
-                hint="Use mode 'windows', a smaller piece_bytes, or a smaller batch.",
+                f"'{source.path}' has {entry.count} pieces of text to train on, fewer than the "
+                f"{sequences} sequences of a step: they would repeat each other.",
+                hint="Use data.sampling = 'windows', a smaller data.piece_bytes, or a smaller batch.",
             )
     for file, count, _ in prepared.windows:
         if count < length + 2:
             raise InvalidInput(
-                f"A source has {count} of {len(file)} tokens to train on: too few for rows of "
+                f"A source has {count} of {len(file)} tokens to train on: too few for sequences of "
                 f"{length}.",
-                hint="Take shorter rows or more text.",
+                hint="Take shorter sequences or more text.",
             )
 
 
-def _joined(parts: Sequence[Any]) -> Tensor:
-    return torch.from_numpy(parts[0] if len(parts) == 1 else np.concatenate(parts))
-
-
-def _joined_if(parts: Sequence[Any]) -> Tensor | None:
-    return None if parts[0] is None else _joined(parts)
+def _alone(values: dict[str, Any]) -> list[dict[str, Any]]:
+    return [values]

@@ -26,8 +26,11 @@ class Rows:
 class Mixture:
     """The sources of a run and the shuffled order of each; shared by all lanes of a rank."""
 
-    def __init__(self, sources: Sequence[Rows], lanes: int, seed: int) -> None:
+    def __init__(
+        self, sources: Sequence[Rows], lanes: int, seed: int, *, shuffle: bool = True
+    ) -> None:
         self.sources = list(sources)
+        self._shuffle = shuffle
         self.lanes = lanes
         self.seed = seed
         self._orders: list[dict[int, Permutation]] = [{} for _ in sources]
@@ -36,6 +39,8 @@ class Mixture:
         """The row at a place of the endless list of a source."""
         count = self.sources[source].count
         epoch, inside = divmod(place, count)
+        if not self._shuffle:
+            return inside
         orders = self._orders[source]
         if (order := orders.get(epoch)) is None:
             if len(orders) > 8:

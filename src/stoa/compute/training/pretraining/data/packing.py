@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from stoa.compute.training.pretraining.data.mixture import Lane, Mixture
 from stoa.compute.training.pretraining.data.vocabulary import Tokens, Vocabulary
+from stoa.compute.training.pretraining.interfaces import IGNORED
 
-IGNORED: Final = -100
 _MOST_PIECES: Final = 256
 
 
@@ -36,8 +36,7 @@ class Packed:
 
     tokens: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
-    documents: npt.NDArray[np.int32] | None
-    positions: npt.NDArray[np.int64] | None
+    documents: npt.NDArray[np.int64] | None
     states: dict[str, dict[str, Any]]
 
 
@@ -74,16 +73,15 @@ class Packer:
         self._fill(self._length + 1)
         count = len(self._lanes)
         window = np.empty((count, self._length + 1), np.int64)
-        document = np.empty((count, self._length + 1), np.int32)
+        document = np.empty((count, self._length + 1), np.int64)
         for number, lane in enumerate(self._lanes):
             lane.take(window[number], document[number])
         tokens, labels = window[:, :-1].copy(), window[:, 1:].copy()
         states = self.states()
         if not self._boundaries:
-            return Packed(tokens, labels, None, None, states)
+            return Packed(tokens, labels, None, states)
         labels[document[:, 1:] != document[:, :-1]] = IGNORED
-        inside = document[:, :-1]
-        return Packed(tokens, labels, inside, positions(inside), states)
+        return Packed(tokens, labels, document[:, :-1].copy(), states)
 
     def _fill(self, needed: int) -> None:
         """Tokenise until each lane holds `needed` tokens; all lanes' texts in one call."""
@@ -132,7 +130,7 @@ class _LanePacker:
             self._pieces.append(_Piece(before, tokens))
             self.held = sum(len(piece.tokens) for piece in self._pieces) - self._used
 
-    def take(self, window: npt.NDArray[np.int64], document: npt.NDArray[np.int32]) -> None:
+    def take(self, window: npt.NDArray[np.int64], document: npt.NDArray[np.int64]) -> None:
         """Copy the next T + 1 tokens out, and let go of T of them."""
         filled, start = 0, self._used
         for number, piece in enumerate(self._pieces):
@@ -156,13 +154,3 @@ class _LanePacker:
         self.lane.load(state)
         self._pieces.clear()
         self.held, self._used, self._skip = 0, 0, int(state["used"])
-
-
-def positions(documents: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """Position of each token inside its document, from 0 at its first in the row. [L, T]"""
-    count, length = documents.shape
-    places = np.broadcast_to(np.arange(length), (count, length))
-    starts = np.zeros((count, length), np.int64)
-    changes = documents[:, 1:] != documents[:, :-1]
-    starts[:, 1:] = np.where(changes, places[:, 1:], 0)
-    return np.asarray(places - np.maximum.accumulate(starts, axis=1), dtype=np.int64)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stoa.base.errors import InvalidInput
-from stoa.compute.training.pretraining.data.recipe import SourceRecipe
+from stoa.compute.training.pretraining.recipe import Source
 
 COMPRESSED: Final = {
     ".gz": "gzip",
@@ -24,6 +24,8 @@ COMPRESSED: Final = {
     ".lz4": "lz4",
     ".br": "brotli",
 }
+_JSON: Final = {".jsonl", ".json", ".ndjson"}
+_TEXT: Final = {".txt", ".text", ".md"}
 _CHUNK: Final = 1 << 20
 LONGEST_DOCUMENT: Final = 1 << 30
 
@@ -36,26 +38,37 @@ class Corrupt:
     reason: str
 
 
-def documents(shard: Path, source: SourceRecipe) -> Iterator[bytes | Corrupt]:
+def documents(shard: Path, source: Source) -> Iterator[bytes | Corrupt]:
     """Documents of one shard in order; after a `Corrupt` that ends the file nothing follows.
 
     Raises:
         InvalidInput: the name is of no kind that is read.
     """
-    suffixes = [suffix.lower() for suffix in shard.suffixes]
-    compression = COMPRESSED.get(suffixes[-1]) if suffixes else None
-    kind = suffixes[-2] if compression and len(suffixes) > 1 else (suffixes or [""])[-1]
-    if kind in {".jsonl", ".json", ".ndjson"}:
+    kind, compression = kind_of(shard)
+    if kind in _JSON:
         yield from _json_documents(shard, compression, source.column)
     elif kind == ".parquet":
         yield from _parquet_documents(shard, source.column)
-    elif kind in {".txt", ".text", ".md"}:
+    elif kind in _TEXT:
         yield from _text_documents(shard, compression, source.split)
     else:
         raise InvalidInput(
             f"'{shard.name}' is of no kind that is read as a shard.",
             hint="Shards are .jsonl, .parquet or .txt, plain or with .gz, .zst, .bz2, .lz4, .br.",
         )
+
+
+def kind_of(shard: Path) -> tuple[str, str | None]:
+    """Ending and compression that a file's name tells."""
+    suffixes = [suffix.lower() for suffix in shard.suffixes]
+    compression = COMPRESSED.get(suffixes[-1]) if suffixes else None
+    kind = suffixes[-2] if compression and len(suffixes) > 1 else (suffixes or [""])[-1]
+    return kind, compression
+
+
+def readable(shard: Path) -> bool:
+    """Whether a file's name is one of a shard."""
+    return kind_of(shard)[0] in {*_JSON, *_TEXT, ".parquet"}
 
 
 def _lines(shard: Path, compression: str | None) -> Iterator[bytes | Corrupt]:
@@ -78,9 +91,7 @@ def _lines(shard: Path, compression: str | None) -> Iterator[bytes | Corrupt]:
         yield rest
 
 
-def _json_documents(
-    shard: Path, compression: str | None, column: str
-) -> Iterator[bytes | Corrupt]:
+def _json_documents(shard: Path, compression: str | None, column: str) -> Iterator[bytes | Corrupt]:
     row = msgspec.defstruct("Row", [("text", str)], rename={"text": column})
     decode = msgspec.json.Decoder(row).decode
     for number, line in enumerate(_lines(shard, compression), start=1):

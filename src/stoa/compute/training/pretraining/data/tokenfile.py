@@ -37,7 +37,7 @@ class TokenFile:
     """The tokens, by place."""
 
     def __init__(self, path: Path) -> None:
-        self.facts = TokenFacts.model_validate_json(path.with_suffix(".json").read_bytes())
+        self.facts = TokenFacts.model_validate_json(path.with_suffix(".tokens.json").read_bytes())
         kind = np.uint16 if self.facts.width == 2 else np.uint32
         self._tokens = np.memmap(path, dtype=kind, mode="r", shape=(self.facts.tokens,))
 
@@ -64,10 +64,10 @@ def tokenise(
         tokens=0,
         width=2 if vocabulary.size <= 1 << 16 else 4,
     )
-    manifest = path.with_suffix(".json")
+    manifest = path.with_suffix(".tokens.json")
     if _kept(manifest) == wanted:
         return TokenFile(path)
-    partial = path.with_suffix(".part")
+    partial = path.with_suffix(".tokens.part")
     try:
         manifest.unlink(missing_ok=True)
         with partial.open("wb") as file:
@@ -115,9 +115,10 @@ def _encoded(
 
 
 class Windows:
-    """Windows of T + 1 tokens out of token files, each once per epoch, in shuffled order.
+    """Windows of T + 1 tokens out of token files, each once an epoch, in shuffled order.
 
-    Which window lane j reads at step s follows from the seed, j and s alone.
+    Each epoch begins at another offset, so windows differ from epoch to epoch. With several sources, those
+    that others were drawn for are left out. Which window lane j reads at step s follows from the seed, j and s alone.
     """
 
     def __init__(
@@ -127,6 +128,8 @@ class Windows:
         all_lanes: int,
         length: int,
         seed: int,
+        *,
+        shuffle: bool = True,
     ) -> None:
         """`files`: token file, how many of its tokens may be read, weight."""
         self._files = list(files)
@@ -134,6 +137,7 @@ class Windows:
         self._all = all_lanes
         self._length = length
         self._seed = seed
+        self._shuffle = shuffle
         self._step = 0
         self._orders: dict[tuple[int, int], Permutation] = {}
         self._shares = np.cumsum([weight for *_, weight in files]) / sum(w for *_, w in files)
@@ -150,9 +154,7 @@ class Windows:
         """The next row of every lane."""
         windows = np.stack([self._window(lane) for lane in self._lanes])
         self._step += 1
-        return Packed(
-            windows[:, :-1].copy(), windows[:, 1:].copy(), None, None, self.states()
-        )
+        return Packed(windows[:, :-1].copy(), windows[:, 1:].copy(), None, self.states())
 
     def _window(self, lane: int) -> npt.NDArray[np.int64]:
         place = self._step * self._all + lane
@@ -161,13 +163,15 @@ class Windows:
         file, count, _ = self._files[source]
         windows = max(1, (count - self._length - 1) // self._length)
         epoch, inside = divmod(place, windows)
+        room = count - windows * self._length - 1
+        shift = scramble(self._seed, source, epoch, 3) % (room + 1)
+        number = self._order(source, epoch, windows)[inside] if self._shuffle else inside
+        return file.read(shift + number * self._length, self._length + 1)
+
+    def _order(self, source: int, epoch: int, windows: int) -> Permutation:
         if (order := self._orders.get((source, epoch))) is None:
             if len(self._orders) > 16:
                 self._orders.clear()
             order = Permutation(windows, self._seed, source, epoch)
             self._orders[source, epoch] = order
-        room = count - windows * self._length - 1
-        shift = scramble(self._seed, source, epoch, 3) % (room + 1)
-        return file.read(shift + order[inside] * self._length, self._length + 1)
-
-
+        return order

@@ -1,4 +1,4 @@
-"""The tokenizer of a run: a `tokenizer.json`, or a plain one of bytes or characters, and its hash.
+"""The tokenizer of a run: a `tokenizer.json`, or one learnt from the text, and its hash.
 
 The hash stands in everything that tokens were made with; another tokenizer is refused there, because
 the numbers would mean other words. Encoding runs in Rust without the interpreter's lock.
@@ -11,10 +11,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from stoa.base.errors import InvalidInput
-from stoa.compute.training.pretraining.data.recipe import BYTES, CHARACTERS
+from stoa.compute.training.pretraining.recipe import TokenizerRecipe
 
 Tokens = npt.NDArray[np.int32]
 _USUAL_ENDS: Final = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "[SEP]", "<|im_end|>")
@@ -55,27 +55,38 @@ class Vocabulary:
         self._tokenizer.save(str(path))
 
 
-def open_vocabulary(name: str, end_of_text: str | None, texts: Iterable[str]) -> Vocabulary:
-    """The tokenizer that a recipe names; `texts` are read for 'characters' alone.
+def open_vocabulary(
+    recipe: TokenizerRecipe, end_of_text: str | None, learnt: Path, texts: Iterable[str]
+) -> Vocabulary:
+    """The tokenizer that a recipe names.
+
+    Args:
+        recipe: which one.
+        end_of_text: token behind each document, None to look for its usual names.
+        learnt: where one that is learnt from `texts` is kept, so that it is learnt once.
+        texts: what it is learnt from.
 
     Raises:
         InvalidInput: there is no such file, it is no tokenizer, or it lacks `end_of_text`.
     """
-    if name == BYTES:
-        return Vocabulary(_byte_tokenizer(), end_of_text)
-    if name == CHARACTERS:
-        return Vocabulary(_character_tokenizer(texts), end_of_text)
-    path = Path(name)
-    path = path / "tokenizer.json" if path.is_dir() else path
+    if recipe.kind == "file":
+        path = Path(recipe.path or "")
+        path = path / "tokenizer.json" if path.is_dir() else path
+    else:
+        path = learnt
+        if not path.exists():
+            made = _characters(texts) if recipe.kind == "characters" else _bpe(texts, recipe)
+            partial = path.with_name(f".{path.name}.partial")
+            made.save(str(partial))
+            partial.replace(path)
     try:
-        return Vocabulary(Tokenizer.from_file(str(path)), end_of_text)
-    except InvalidInput:
-        raise
+        tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises nothing narrower
         raise InvalidInput(
             f"'{path}' can't be read as a tokenizer: {str(error)[:200]}.",
-            hint="Give a tokenizer.json or a folder with one, or 'bytes' or 'characters'.",
+            hint="data.tokenizer.path takes a tokenizer.json, or a folder with one.",
         ) from error
+    return Vocabulary(tokenizer, end_of_text)
 
 
 def other_tokenizer(what: str) -> InvalidInput:
@@ -86,17 +97,7 @@ def other_tokenizer(what: str) -> InvalidInput:
     )
 
 
-def _byte_tokenizer() -> Tokenizer:
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    numbers = {letter: number for number, letter in enumerate(letters)}
-    tokenizer = Tokenizer(models.BPE(vocab=numbers, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken("<|endoftext|>", special=True)])
-    return tokenizer
-
-
-def _character_tokenizer(texts: Iterable[str]) -> Tokenizer:
+def _characters(texts: Iterable[str]) -> Tokenizer:
     """One token per character that occurs, in the order of their code points, as nanoGPT's."""
     characters: set[str] = set()
     for text in texts:
@@ -104,4 +105,19 @@ def _character_tokenizer(texts: Iterable[str]) -> Tokenizer:
     numbers = {character: number for number, character in enumerate(sorted(characters))}
     tokenizer = Tokenizer(models.BPE(vocab=numbers, merges=[]))
     tokenizer.decoder = decoders.Fuse()
+    return tokenizer
+
+
+def _bpe(texts: Iterable[str], recipe: TokenizerRecipe) -> Tokenizer:
+    """Byte-level BPE, so that every text can be written with it."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=recipe.vocabulary,
+        special_tokens=[_USUAL_ENDS[0]],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
