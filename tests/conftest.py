@@ -171,9 +171,11 @@ async def house(settings: Settings) -> AsyncIterator[Dispatcher]:
     built = build(settings)
     built.platform.database.write_now(_two_workspaces, workspace=EVERY_WORKSPACE)
     await built.platform.flows.launch()
+    await built.platform.jobs.launch()
     await built.platform.events.launch()
     yield built
     await built.platform.events.close()
+    await built.platform.jobs.close()
     await built.platform.flows.close()
     await built.platform.knowledge.close()
     await built.platform.databases.close()

@@ -27,6 +27,7 @@ from stoa.core.evaluation.report import Graded
 from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
 from stoa.core.flows.questions import Asking, Decision
+from stoa.core.jobs.jobs import Jobs
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
 from stoa.core.models.prompts import Prompt, Reply
@@ -101,6 +102,7 @@ class Platform:
     registry: Registry
     events: Events
     flows: Flows
+    jobs: Jobs
     knowledge: Knowledge
     databases: OpenDatabases
 

@@ -16,6 +16,7 @@ from stoa.base.settings import Settings
 from stoa.contract import Platform, Solution
 from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
+from stoa.core.jobs.jobs import Jobs
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
 from stoa.core.registry.registry import Registry
@@ -61,6 +62,8 @@ def build(settings: Settings) -> Dispatcher:
     audit = AuditLog(database)
     models = Models(settings, database, audit)
     events = Events(settings, database, audit, secret=secret)
+    registry = Registry(settings, database, objects, audit, events=events)
+    flows = Flows(settings, database, events=events)
     platform = Platform(
         settings=settings,
         database=database,
@@ -69,9 +72,10 @@ def build(settings: Settings) -> Dispatcher:
         accounts=Accounts(database, audit, secret=secret),
         audit=audit,
         models=models,
-        registry=Registry(settings, database, objects, audit, events=events),
+        registry=registry,
         events=events,
-        flows=Flows(settings, database, events=events),
+        flows=flows,
+        jobs=Jobs(settings, database, objects, registry, open_runs=flows.open_runs),
         knowledge=Knowledge(settings, database, objects, models),
         databases=OpenDatabases(),
     )

@@ -31,6 +31,8 @@ async def at_work(dispatcher: Dispatcher, *, works: bool = True) -> AsyncIterato
         stack.push_async_callback(platform.databases.close)
         await platform.flows.launch(works=works)
         stack.push_async_callback(platform.flows.close)
+        await platform.jobs.launch(works=works)
+        stack.push_async_callback(platform.jobs.close)
         await platform.events.launch(works=works)
         stack.push_async_callback(platform.events.close)
         yield

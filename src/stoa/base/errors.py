@@ -13,6 +13,7 @@
     │   ├── Refused           422  a query that is not a plain read of what the caller may see
     │   ├── QueryFailed       422  a connected database could not run a query
     │   │   └── QueryTimeout  422  it took longer than allowed and was stopped
+    │   ├── JobFailed         422  a training process ended before its work was done
     │   └── Cancelled         409  the work was cancelled
     ├── SetupError        503  the operator must act: settings, missing part, unreachable store
     ├── ProviderError     502  a model provider, or another server we asked, failed; `retryable` says
@@ -133,6 +134,13 @@ class QueryTimeout(QueryFailed):
     """A query took longer than allowed and was stopped in the database."""
 
     code = "query_timeout"
+
+
+class JobFailed(UserError):
+    """A process that a recipe started ended before its work was done; `message` says how."""
+
+    code = "job_failed"
+    status = 422
 
 
 class Cancelled(UserError):

@@ -125,6 +125,19 @@ class Settings(BaseSettings):
     database_private: bool = Field(
         True, description="Let people connect databases at private and loopback addresses."
     )
+    jobs_folder: str = Field(
+        "",
+        description="Folder of the processes that train; empty: in the data folder. Shared storage "
+        "where workers on several machines, or a Ray cluster, work on jobs.",
+    )
+    job_concurrency: int = Field(
+        2, gt=0, description="Processes that train at once, for each worker process of Stoa."
+    )
+    ray_address: str = Field(
+        "",
+        description="Address of a Ray cluster's dashboard, http://head:8265; empty: jobs run here.",
+    )
+    ray_token: SecretStr | None = Field(None, description="Bearer token for the Ray dashboard.")
     otlp_endpoint: str = Field(
         "", description="OpenTelemetry collector; empty: nothing leaves the machine."
     )

@@ -5,11 +5,12 @@ It knows no solution: it runs registered functions by name.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar, Unpack
 
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -30,9 +31,10 @@ from stoa.core.flows.letters import Letters, Post
 from stoa.core.flows.links import Tokens
 from stoa.core.flows.questions import Asking, Decision
 from stoa.core.flows.retention import Retention
-from stoa.core.flows.run import ENDED, RunEvent, RunState, RunView, Workflow
+from stoa.core.flows.run import ENDED, OPEN, RunEvent, RunState, RunView, Workflow
 from stoa.core.flows.schedules import Scheduled, Schedules, ScheduleView
 from stoa.core.flows.sweep import Sweep
+from stoa.core.flows.tables import Run
 from stoa.core.flows.watch import Watch
 from stoa.core.flows.workers import Workers, name_of_process, new_executor_id
 
@@ -359,6 +361,11 @@ class Flows:
             await asyncio.to_thread(self._engine.requeue, run_id, caller.workspace_id, failed_step)
         self._watch.ring(run_id, ended=view.state.ended)
         return view
+
+    async def open_runs(self, run_ids: Collection[str]) -> set[str]:
+        """Those of these runs that have not ended, in whatever workspace: for the core only."""
+        query = sa.select(Run.id).where(Run.id.in_(run_ids), Run.state.in_(OPEN))
+        return set(await self._read(lambda s: s.scalars(query).all()))
 
     async def prune(self, older_than: timedelta) -> int:
         """Forget runs of all workspaces that ended longer ago; how many that were."""

@@ -1,0 +1,176 @@
+"""Launchers: how the guard of a job is started, found again, and told to stop.
+
+The guard and the run folder are the same everywhere, so what a launcher knows is little: this machine
+(`Local`, which also does torchrun: that is another command, not another place) or a Ray cluster
+(`ray.py`). Neither knows any rows.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from stoa.core.jobs.folder import RECIPE, write_whole
+from stoa.core.jobs.guard import LAUNCH, STOP, take_lock
+from stoa.core.jobs.job import Launch
+from stoa.core.jobs.processes import MARK, Handle, end_all, handle_of, is_alive, tell, this_host
+
+_USUAL: Final = (
+    "PATH", "HOME", "USER", "LANG", "LC_", "TZ", "TMPDIR", "PYTHON", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
+    "CUDA_", "NVIDIA_", "NCCL_", "GLOO_", "ROCR_", "HIP_", "OMP_", "MKL_", "OPENBLAS_", "TORCH_",
+    "XDG_", "SSL_CERT_", "HF_HOME", "HF_HUB_OFFLINE",
+)  # fmt: skip
+"""Variables that a process is given, by how they begin. Keys and addresses of databases are not among them."""
+_NEVER: Final = ("TOKEN", "SECRET", "PASSWORD")
+
+
+class Launcher(Protocol):
+    """Starts guards in one place."""
+
+    async def start(
+        self, job_id: str, attempt: int, folder: Path, launch: Launch
+    ) -> dict[str, Any]:
+        """Start a guard in a prepared folder; by what it is found again, plain JSON."""
+        ...
+
+    async def is_alive(self, job_id: str, folder: Path, handle: Mapping[str, Any]) -> bool:
+        """Whether the guard, or what it guards, may still be at work."""
+        ...
+
+    async def stop(self, job_id: str, folder: Path, handle: Mapping[str, Any]) -> None:
+        """Tell the guard to end its processes. It takes its time; ask `is_alive`."""
+        ...
+
+    async def clear(self, job_id: str, folder: Path) -> None:
+        """End whatever a dead guard has left behind."""
+        ...
+
+
+class Local:
+    """Processes of this machine."""
+
+    def __init__(self) -> None:
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    async def start(
+        self, job_id: str, attempt: int, folder: Path, launch: Launch
+    ) -> dict[str, Any]:
+        """Start a guard in a session of its own: a Ctrl-C on the worker does not reach it."""
+        child = subprocess.Popen(  # noqa: ASYNC220, S603 - a fork and an exec; waiting is done elsewhere
+            [sys.executable, "-m", "stoa.core.jobs.guard", "--folder", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment_of(job_id, launch, os.environ),
+            cwd=folder,
+            start_new_session=True,
+        )
+        self._children[job_id] = child
+        return handle_of(child.pid).model_dump()
+
+    async def is_alive(self, job_id: str, folder: Path, handle: Mapping[str, Any]) -> bool:
+        """By process number, start time and mark; from another machine by the folder's lock."""
+        found = Handle.model_validate(handle)
+        if found.host != this_host():
+            return await asyncio.to_thread(is_locked, folder)
+        alive = await asyncio.to_thread(is_alive, found, job_id)
+        child = self._children.get(job_id)
+        if child is not None and child.pid == found.pid and not alive:
+            await asyncio.to_thread(child.wait)
+            del self._children[job_id]
+        return alive
+
+    async def stop(self, job_id: str, folder: Path, handle: Mapping[str, Any]) -> None:
+        """By a file, which guards on other machines see, too, and by SIGTERM, which is faster."""
+        await asyncio.to_thread((folder / STOP).touch)
+        await asyncio.to_thread(tell, Handle.model_validate(handle), job_id)
+
+    def close(self) -> None:
+        """Let go of guards that still work; whoever follows next finds them by their handles."""
+        for child in self._children.values():
+            child.returncode = child.poll() or 0  # or it would warn that nobody waits for it
+        self._children.clear()
+
+    async def clear(self, job_id: str, folder: Path) -> None:
+        """SIGKILL to everything of the job on this machine."""
+        await asyncio.to_thread(end_all, job_id)
+
+
+def command_of(folder: Path, launch: Launch, *, torchrun: bool) -> list[str]:
+    """What the guard runs."""
+    own = [launch.module, "--folder", str(folder)]
+    if not torchrun:
+        return [sys.executable, "-m", *own]
+    return [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={launch.processes}",
+        "--module",
+        *own,
+    ]
+
+
+def environment_of(job_id: str, launch: Launch, given: Mapping[str, str]) -> dict[str, str]:
+    """The variables of the processes: the usual ones, those of the launch, and the job's mark."""
+    kept = {name: value for name, value in given.items() if _is_usual(name)}
+    kept |= {name: given[name] for name in launch.pass_on if name in given}
+    kept |= _of_launch(job_id, launch)
+    return kept
+
+
+def _of_launch(job_id: str, launch: Launch) -> dict[str, str]:
+    own = {
+        "PYTHONUNBUFFERED": "1",  # the log is read while it is written
+        # Without it a torchrun group that restarts hangs: pytorch#135712.
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+        **launch.environment,
+        MARK: job_id,
+    }
+    if launch.threads is not None:
+        own["OMP_NUM_THREADS"] = str(launch.threads)
+    return own
+
+
+def prepare(folder: Path, launch: Launch, *, torchrun: bool, with_parent: bool) -> None:
+    """Make a run folder ready for a guard. What an earlier attempt left for resuming stays. Blocking."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_whole(folder / RECIPE, json.dumps(launch.recipe, indent=1))
+    plain = {
+        "command": command_of(folder, launch, torchrun=torchrun),
+        "seconds": launch.limits.seconds,
+        "memory_mb": launch.limits.memory_mb,
+        "grace": launch.limits.grace,
+        "with_parent": with_parent,
+    }
+    write_whole(folder / LAUNCH, json.dumps(plain))
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether somebody works in the folder, here or on a machine that shares it. Blocking, short."""
+    if not folder.is_dir():
+        return False
+    lock = take_lock(folder)
+    if lock is None:
+        return True
+    lock.close()
+    return False
+
+
+def remove(folder: Path) -> None:
+    """Delete a run folder. Blocking."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_usual(name: str) -> bool:
+    return name.startswith(_USUAL) and not _any_in(name, _NEVER)
+
+
+def _any_in(name: str, words: Iterable[str]) -> bool:
+    return any(word in name for word in words)
