@@ -1,6 +1,6 @@
 """Names of what a training process measures, as the page and the operations know them.
 
-The process writes them into `metrics.jsonl`; see `compute/training/pretraining/loop.py`.
+The process writes them into `metrics.jsonl`; see `compute/training/pretraining/board.py`.
 """
 
 from typing import Any
@@ -12,10 +12,10 @@ PARAMETER_NORM = "parameter_norm"
 RATE = "rate"
 TOKENS = "tokens"
 SPEED = "tokens_per_second"
-MFU = "mfu"
+MFU = "mfu_model"
 MFU_ATTENTION = "mfu_with_attention"
 SPIKE = "spike"
-NORM_MEAN = "gradient_norm_mean"
+NORM_MEAN = "mean_gradient_norm"
 
 TITLES = {
     LOSS: "Training loss",

@@ -25,7 +25,7 @@ from stoa.solutions.pretrain_llm import measures
 from stoa.solutions.pretrain_llm.schema import RunRow
 from stoa.solutions.pretrain_llm.tables import ImportedRunRow
 
-MODULE = "stoa.compute.training.pretraining.supervisor"
+MODULE = "stoa.compute.training.pretraining.supervise"
 """What is launched: it watches over the processes that train."""
 _TAIL = 20_000
 _IMPORTED = "imported_"

@@ -123,6 +123,22 @@ class Trained(Result):
     seconds: float
 
 
+class ImportRun(Request):
+    """The files of a run folder that was trained elsewhere."""
+
+    files: list[Annotated[FileId, FileField(accept=(".json", ".jsonl", ".txt"))]] = Field(
+        min_length=2, max_length=10
+    )
+    title: str = Field("", max_length=120, description="How it is called; the recipe's name.")
+
+
+class Imported(Result):
+    """A run that is shown beside the others."""
+
+    job: str
+    title: str
+
+
 class Runs(Request):
     """Which runs there are."""
 

@@ -33,8 +33,8 @@ from stoa.solutions.pretrain_llm.schema import (
 )
 
 _POINTS = 500
-_WINDOW = 20
-_MARGIN = 0.1
+_EVERY_POINT = 100_000
+_OF_SPIKES = (measures.SPIKE, measures.NORM, measures.NORM_MEAN)
 _MOST_SPIKES = 200
 
 
@@ -72,12 +72,7 @@ async def show_run(call: Call, request: ShowRun) -> RunView:
     went."""
     seen = await one_run(call, request.job)
     found = await curves_of(call, seen, request.curves or None, most=_POINTS)
-    by_name = {each.name: each for each in found}
-    if measures.NORM in by_name or not request.curves:
-        norms = by_name.get(measures.NORM)
-    else:
-        norms = next(iter(await curves_of(call, seen, [measures.NORM], most=_POINTS)), None)
-    spikes = spikes_of(seen, norms)
+    spikes = spikes_of(await curves_of(call, seen, _OF_SPIKES, most=_EVERY_POINT))
     recipe = typed(seen.recipe)
     return RunView(
         run=seen.row(),
@@ -110,31 +105,20 @@ async def compare(call: Call, request: Compare) -> Compared:
     )
 
 
-def spikes_of(seen: Seen, norms: Measured | None) -> list[Spike]:
-    """Steps whose gradient norm stood out of the running mean, neighbours taken together.
+def spikes_of(measured: Sequence[Measured]) -> list[Spike]:
+    """Steps that the watch of the run called spikes, neighbours taken together.
 
-    The rule of the source: beyond the mean of the 20 steps before by more than 0.1; the recipe may say
-    otherwise. It is applied to what was logged, so a run that logs every tenth step shows every tenth.
+    The rule of the source: a gradient norm beyond the mean of the 20 steps before by more than 0.1.
     """
-    if norms is None:
-        return []
-    recipe = typed(seen.recipe)
-    window = recipe.stability.window if recipe else _WINDOW
-    margin = recipe.stability.margin if recipe else _MARGIN
-    before: list[float] = []
+    by_name = {each.name: {point.step: point.value for point in each.points} for each in measured}
+    norms, means = by_name.get(measures.NORM, {}), by_name.get(measures.NORM_MEAN, {})
     found: list[Spike] = []
-    inside = False
-    for point in norms.points:
-        mean = sum(before) / len(before) if before else None
-        if mean is not None and len(before) >= min(window, 5) and point.value > mean + margin:
-            if inside:
-                found[-1] = found[-1].model_copy(update={"steps": found[-1].steps + 1})
-            else:
-                found.append(Spike(step=point.step, norm=point.value, mean=round(mean, 6), steps=1))
-            inside = True
+    for step in sorted(step for step, told in by_name.get(measures.SPIKE, {}).items() if told):
+        if found and step == found[-1].step + found[-1].steps:
+            found[-1] = found[-1].model_copy(update={"steps": found[-1].steps + 1})
         else:
-            inside = False
-        before = [*before, point.value][-window:]
+            norm, mean = norms.get(step, 0.0), means.get(step, 0.0)
+            found.append(Spike(step=step, norm=round(norm, 6), mean=round(mean, 6), steps=1))
     return found
 
 
