@@ -78,12 +78,14 @@ def build(
     return model, mesh
 
 
-def whole_weights(model: Llama) -> weights.Weights:
-    """Every parameter in full, on the CPU. All ranks have to ask; the first keeps what they say."""
-    return {
-        name: sharding.full(parameter.detach()).cpu()
-        for name, parameter in model.named_parameters()
-    }
+def whole_weights(model: Llama, *, keep: bool) -> weights.Weights:
+    """Every parameter in full, on the CPU. All ranks have to ask; those that do not keep get nothing."""
+    found: weights.Weights = {}
+    for name, parameter in model.named_parameters():
+        whole = sharding.full(parameter.detach())
+        if keep:
+            found[name] = whole.cpu()
+    return found
 
 
 def _draw(model: Llama, recipe: Recipe) -> None:

@@ -33,6 +33,7 @@ class Step:
     tokens: int  # that counted
     seconds: float
     verdict: Verdict
+    stop_asked: bool  # of any rank: all leave after the same step
 
 
 class Engine:
@@ -55,10 +56,10 @@ class Engine:
         self.tokens = 0
         self._sums: list[Tensor] = []
 
-    def step(self, batch: Batch) -> Step:
-        """Learn from this rank's share of a step."""
+    def step(self, batch: Batch, *, stop_asked: bool = False) -> Step:
+        """Learn from this rank's share of a step. `stop_asked` of one rank reaches all of them."""
         begun = time.perf_counter()
-        told = self._gradients(batch)
+        told = self._gradients(batch, stop_asked)
         tokens = max(1, int(told[1]))
         loss = float(told[0]) / tokens
         grads = [p.grad for p in self.parameters.values() if p.grad is not None]
@@ -75,7 +76,8 @@ class Engine:
         self.steps += 1
         self.tokens += tokens
         seconds = time.perf_counter() - begun
-        return Step(self.steps, loss, norm, rate, tokens, seconds, verdict)
+        stop = bool(told[2])
+        return Step(self.steps, loss, norm, rate, tokens, seconds, verdict, stop)
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> float:
@@ -85,7 +87,7 @@ class Engine:
             for tokens, labels, documents in self._micro(batch):
                 told[0] += self.model(tokens, labels, documents)
                 told[1] += int((labels != IGNORED).sum())
-        self.mesh.sum_over_data(told)
+        self.mesh.total(told)
         return float(told[0] / told[1].clamp(min=1))
 
     def parameter_norm(self) -> float:
@@ -108,9 +110,10 @@ class Engine:
         self.tokens = int(values["tokens"])
         self.watch.restore(values["watch"], keep_policy=rolled_back)
 
-    def _gradients(self, batch: Batch) -> Tensor:
-        """Summed gradients of the whole step. Returns the summed loss and the tokens that count."""
-        told = torch.zeros(2, dtype=torch.float64, device=self.world.device)
+    def _gradients(self, batch: Batch, stop_asked: bool) -> Tensor:
+        """Summed gradients of the step. Returns summed loss, tokens that count, ranks asked to stop."""
+        told = torch.zeros(3, dtype=torch.float64, device=self.world.device)
+        told[2] = stop_asked
         parts = list(self._micro(batch))
         for number, (tokens, labels, documents) in enumerate(parts):
             last = number == len(parts) - 1
@@ -121,7 +124,7 @@ class Engine:
             told[1] += (labels != IGNORED).sum()
             self._in_float32(last)
         self.mesh.complete_gradients(self.model)
-        return self.mesh.sum_over_data(told).cpu()
+        return self.mesh.total(told).cpu()
 
     def _in_float32(self, last: bool) -> None:
         """bfloat16 gradients of many micro-batches are added up in float32. FSDP does so by itself."""

@@ -207,6 +207,9 @@ class EfficiencyRecipe(Section):
     compile: bool = Field(default=False, description="torch.compile of the layers.")
     attention: Literal["sdpa", "eager"] = "sdpa"
     loss_chunks: int = Field(default=1, ge=1, description="Parts that logits are computed in.")
+    peak_tflops: float | None = Field(
+        default=None, gt=0, description="Of a device, for MFU; none: known by name, or measured."
+    )
     threads: int | None = Field(
         default=None, ge=1, description="CPU threads a process; none: torch's."
     )
@@ -231,7 +234,8 @@ class EvaluationRecipe(Section):
     """Validation loss while training."""
 
     every: int = Field(default=250, ge=0, description="Steps; 0: only at the end.")
-    batches: int = Field(default=20, ge=0, description="0: the whole validation set.")
+    batches: int = Field(default=20, ge=0, description="While training; 0: the whole set.")
+    final_batches: int = Field(default=0, ge=0, description="At the end; 0: the whole set.")
 
 
 class StabilityRecipe(Section):

@@ -21,7 +21,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed import ProcessGroup
-from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from transformers.distributed import DistributedConfig
@@ -86,14 +85,18 @@ def barrier() -> None:
 class Mesh:
     """Groups of ranks that the training step talks over; None where there is nobody to talk to."""
 
-    data: ProcessGroup | None  # ranks that see different sequences
     tensor: ProcessGroup | None  # ranks that share every matrix
     sequence_parallel: bool
 
-    def sum_over_data(self, values: Tensor) -> Tensor:
-        """In place, the sum over data-parallel ranks."""
-        if self.data is not None:
-            dist.all_reduce(values, group=self.data)
+    def total(self, values: Tensor) -> Tensor:
+        """In place, the sum over data-parallel ranks.
+
+        All ranks talk, so that all hear of it when one is asked to stop; those that share matrices say the
+        same, and are counted once.
+        """
+        if dist.is_initialized():
+            dist.all_reduce(values)
+            values /= 1 if self.tensor is None else self.tensor.size()
         return values
 
     def complete_gradients(self, model: nn.Module) -> None:
@@ -114,7 +117,7 @@ class Mesh:
 def lay(model: Llama, layout: Layout, *, reduced_precision: bool) -> Mesh:
     """Shard a model that is still on the meta device, and return the groups it talks over."""
     if layout.world == 1:
-        return Mesh(None, None, False)
+        return Mesh(None, False)
     wanted = DistributedConfig(
         tp_size=layout.tensor,
         fsdp_size=layout.shard,
@@ -131,9 +134,7 @@ def lay(model: Llama, layout: Layout, *, reduced_precision: bool) -> Mesh:
             # Sums: a factor other than the group's size needs PREMUL_SUM, which gloo lacks.
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)
-    data: DeviceMesh = meshes.get_mesh(("dp_replicate", "fsdp"))
     return Mesh(
-        data=data._flatten("data").get_group() if layout.data > 1 else None,
         tensor=meshes.get_mesh("tp").get_group() if layout.tensor > 1 else None,
         sequence_parallel=layout.sequence_parallel,
     )
