@@ -23,7 +23,7 @@ from stoa.core.registry.registry import Registry
 from stoa.core.tables.opening import OpenDatabases
 from stoa.dispatch import Dispatcher
 
-SOLUTIONS = ("ask_docs", "ask_data", "answer_reviews")
+SOLUTIONS = ("ask_docs", "ask_data", "answer_reviews", "pretrain_llm")
 
 
 def solutions() -> list[Solution]:

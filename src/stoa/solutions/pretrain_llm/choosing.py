@@ -43,6 +43,11 @@ def named_recipe(settings: Settings, name: str) -> Recipe:
     return recipes.from_toml(recipe_text(settings, name))
 
 
+def from_file(path: Path) -> Recipe:
+    """The recipe in a file."""
+    return recipes.from_toml(path.read_text(encoding="utf-8"))
+
+
 def about(text: str) -> str:
     """The comment at the head of a recipe."""
     head = []

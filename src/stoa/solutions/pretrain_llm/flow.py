@@ -25,7 +25,7 @@ from stoa.solutions.pretrain_llm.choosing import (
 )
 from stoa.solutions.pretrain_llm.data import dataset_file, files_on_disk
 from stoa.solutions.pretrain_llm.reading import MODULE, Seen, one_run
-from stoa.solutions.pretrain_llm.schema import Resume, Train, Trained
+from stoa.solutions.pretrain_llm.schema import Resume, Stop, Stopped, Train, Trained
 
 _GRACE = 90.0
 """Seconds for a checkpoint when a run is asked to stop."""
@@ -56,6 +56,15 @@ async def resume(call: Call, request: Resume) -> Trained:
     await asyncio.to_thread(check, recipe)
     await call.progress(f"Going on with {before.title}", before.step, recipe.schedule.steps)
     return _trained(await _launched(call, recipe, before.title, goes_on_from=before.id))
+
+
+async def stop(call: Call, request: Stop) -> Stopped:
+    """Ask a run to save a checkpoint and to end. It can go on with resume."""
+    seen = await one_run(call, request.job)
+    if seen.job is None or seen.job.state.ended:
+        raise Conflict("That run is not at work.", hint="See its state.")
+    view = await call.platform.jobs.cancel(call.caller, seen.id)
+    return Stopped(job=view.id, state=view.state.value)
 
 
 def check(recipe: Recipe) -> None:

@@ -108,6 +108,19 @@ class Resume(Request):
     change: Changes = Field(default_factory=list, description="As in train.")
 
 
+class Stop(Request):
+    """A run at work, to be stopped."""
+
+    job: str = Field(min_length=1, max_length=80)
+
+
+class Stopped(Result):
+    """A run that was asked to save and to end."""
+
+    job: str
+    state: str
+
+
 class Trained(Result):
     """A finished run."""
 

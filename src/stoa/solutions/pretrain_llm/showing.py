@@ -142,7 +142,7 @@ def _alarms(seen: Seen) -> list[str]:
 
 def _ledger(seen: Seen) -> dict[str, float]:
     if seen.booked is not None and seen.booked.wall:
-        return dict(seen.booked.seconds)
+        return {str(name): seconds for name, seconds in seen.booked.seconds.items()}
     told = seen.details.get("ledger")
     if not isinstance(told, dict):
         return {}
