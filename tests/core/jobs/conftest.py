@@ -71,7 +71,9 @@ async def until(condition: Callable[[], Any]) -> None:
 
 
 async def job_of(jobs: Jobs, caller: Caller) -> str:
-    """Id of the one job there is, once there is one that runs."""
-    while not (found := [job for job in await jobs.list(caller) if job.state == "running"]):
+    """Id of the one job there is, once it runs."""
+    while True:
+        found = [job for job in await jobs.list(caller) if job.state == "running"]
+        if found:
+            return found[0].id
         await asyncio.sleep(0.02)
-    return found[0].id

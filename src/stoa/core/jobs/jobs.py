@@ -130,6 +130,7 @@ class Jobs:
         key: str,
         run_id: str | None = None,
         on_progress: OnProgress | None = None,
+        on_start: Callable[[str], Awaitable[None]] | None = None,
     ) -> JobView:
         """Bring the job of that key to its end: start it, adopt it, or return what it came to.
 
@@ -139,6 +140,7 @@ class Jobs:
             key: the same key in the same workspace is the same job.
             run_id: the durable run that wants it. Without one it ends with this process.
             on_progress: hears (message, done, total).
+            on_start: hears the job's id, so that its curves can be shown while it works.
 
         Raises:
             JobFailed: it did not get done in all its attempts.
@@ -146,6 +148,8 @@ class Jobs:
         """
         launcher = self._chosen(launch)
         view = await self._ask(caller, key, run_id, launch, launcher)
+        if on_start is not None:
+            await on_start(view.id)
         if view.state is not JobState.DONE:
             async with self._places:
                 view = await self._follow(caller, view, launch, launcher, on_progress)
