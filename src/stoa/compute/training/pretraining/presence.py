@@ -77,6 +77,7 @@ class Presence:
             signal.signal(signal.SIGTERM, self._before)
         if error is not None and not isinstance(error, SystemExit):
             self._tell_failure(error)
+        self._beat(leaving=True)
 
     def ready(self, step: int) -> None:
         """Model and data are there; training goes on behind `step`."""
@@ -126,7 +127,7 @@ class Presence:
         parent = os.getppid()
         return ATTEMPT in os.environ and (parent == 1 or parent != self._parent)
 
-    def _beat(self) -> None:
+    def _beat(self, *, leaving: bool = False) -> None:
         self._beats += 1
         sign = {
             "rank": self._rank,
@@ -136,6 +137,7 @@ class Presence:
             "attempt": self._attempt,
             "beats": self._beats,
             "step": self._step,
+            "leaving": leaving,  # no more signs will come, and that is well
         }
         try:
             write_whole(self._folder / f"rank-{self._rank}.json", json.dumps(sign))

@@ -284,7 +284,9 @@ class _Watch:
         if step > self._step:
             self._step, self._step_at = step, now
         silent = sorted(
-            rank for rank, (_, at) in self._beats.items() if now - at > self._recipe.hang
+            rank
+            for rank, (_, at) in self._beats.items()
+            if now - at > self._recipe.hang and not signs[rank]["leaving"]
         )
         if silent:
             return f"no sign of life for {self._recipe.hang:g} s", silent
