@@ -56,9 +56,13 @@ class Lane:
         self.number = number
         self._mixture = mixture
         self._taken = [0] * len(mixture.sources)
-        # A head start of up to 64 KiB, so that not all lanes read the same source at once.
+        # A head start of up to two rows, so that not all lanes read the same source at once.
         self._bytes = [
-            (scramble(mixture.seed, number, source, 1) & 0xFFFF) * entry.weight
+            scramble(mixture.seed, number, source, 1)
+            / 2**63
+            * entry.corpus.facts.bytes
+            / entry.corpus.facts.rows
+            * entry.weight
             for source, entry in enumerate(mixture.sources)
         ]
 

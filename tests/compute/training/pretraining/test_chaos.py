@@ -1,0 +1,103 @@
+"""The real loop under the real supervisor, killed, stopped and asked to stop: no step is lost.
+
+Bit for bit on the same layout: the losses of all steps, and the weights that come out.
+"""
+
+import hashlib
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from stoa.compute.training.pretraining.ledger import goodput, marks
+from stoa.compute.training.pretraining.presence import EXIT_STOPPED
+from stoa.compute.training.pretraining.shelf import FolderShelf
+from tests.compute.training.pretraining.supervised import (
+    losses,
+    recipe,
+    supervised,
+    write_text,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+STEPS = 400
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_text(tmp_path_factory.mktemp("text"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, text: Path) -> Path:
+    """A run that nothing happens to."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    with supervised(folder, recipe(text, STEPS)) as running:
+        assert running.wait() == 0, running.log()
+    return folder
+
+
+def weights(folder: Path) -> str:
+    model = folder / "artefacts" / "model" / "model.safetensors"
+    return hashlib.sha256(model.read_bytes()).hexdigest()
+
+
+def test_a_run_whose_ranks_are_killed_is_the_undisturbed_one(
+    tmp_path: Path, text: Path, undisturbed: Path
+) -> None:
+    """kill -9 of a random rank every 40 steps or so."""
+    drawn = random.Random(4)
+    folder = tmp_path / "run"
+    begun = time.time()
+    with supervised(folder, recipe(text, STEPS), seconds=800) as running:
+        kills = [number * 40 + drawn.randint(-9, 9) for number in range(1, 10)]
+        for step in kills:
+            running.at(step)
+            running.kill(drawn.randrange(2))
+            killed_try = goodput(folder).attempts
+            while goodput(folder).attempts == killed_try and running.process.poll() is None:
+                time.sleep(0.05)
+        assert running.wait() == 0, running.log()
+    took = time.time() - begun
+    expected = losses(undisturbed)
+    assert sorted(expected) == list(range(1, STEPS + 1))
+    assert losses(folder) == expected
+    assert weights(folder) == weights(undisturbed)
+    booked = goodput(folder)
+    assert booked.failures == len(kills)
+    assert booked.attempts == len(kills) + 1
+    assert sum(booked.seconds.values()) == pytest.approx(booked.wall, abs=1e-6)
+    assert booked.wall == pytest.approx(took, abs=6)  # but for the start of the interpreter
+    assert booked.seconds["lost"] > 0
+    assert booked.seconds["restart"] > 0
+    last = max(span.last for span in booked.spans if span.kind == "productive")
+    assert last == STEPS
+
+
+def test_a_stopped_rank_is_found_and_a_wish_to_stop_is_granted(
+    tmp_path: Path, text: Path, undisturbed: Path
+) -> None:
+    """SIGSTOP hangs all ranks: found by signs of life. SIGTERM: saved at that step, code 75, goes on."""
+    folder = tmp_path / "run"
+    wanted = recipe(text, STEPS, recovery={"hang": 15})
+    with supervised(folder, wanted) as running:
+        running.at(25)
+        running.kill(1, signal.SIGSTOP)
+        running.at(30)  # of the next try
+        running.process.send_signal(signal.SIGTERM)
+        assert running.wait() == EXIT_STOPPED, running.log()
+    reasons = [mark.facts["reason"] for mark in marks(folder) if mark.name == "failed"]
+    assert len(reasons) == 1
+    assert "no sign of life for 15 s: rank 1" in reasons[0]
+    stopped = next(mark.step for mark in marks(folder) if mark.name == "stopped")
+    assert stopped is not None
+    assert FolderShelf(folder / "checkpoints").steps()[-1] == stopped
+    with supervised(folder, wanted) as running:
+        assert running.wait() == 0, running.log()
+    assert losses(folder) == losses(undisturbed)
+    assert weights(folder) == weights(undisturbed)
+    booked = goodput(folder)
+    assert booked.seconds["idle"] > 0
+    assert sum(booked.seconds.values()) == pytest.approx(booked.wall, abs=1e-6)
