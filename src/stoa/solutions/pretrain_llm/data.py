@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stoa.base.errors import InvalidInput, NotFound
-from stoa.compute.training.pretraining.data.corpus import Corpus, CorpusFacts, merge
+from stoa.compute.training.pretraining.data.corpus import CorpusFacts, merge
 from stoa.compute.training.pretraining.data.shards import readable
 from stoa.compute.training.pretraining.recipe import DataRecipe, Source
 from stoa.contract import Call
@@ -19,6 +19,7 @@ from stoa.solutions.pretrain_llm.schema import AddData, DatasetList, Datasets, D
 
 _KIND = "pretrain_llm.text"
 _FILE = "text.arrow"
+_MOST = 500
 
 
 async def add_data(call: Call, request: AddData) -> DatasetView:
@@ -42,9 +43,9 @@ async def add_data(call: Call, request: AddData) -> DatasetView:
 
 async def datasets(call: Call, request: Datasets) -> DatasetList:
     """Datasets of text, newest first."""
-    found = await call.platform.registry.datasets.list(call.caller, limit=request.limit)
+    found = await call.platform.registry.datasets.list(call.caller, limit=_MOST)
     ours = [each for each in found if each.statistics.get("kind") == _KIND]
-    return DatasetList(datasets=[_view(each) for each in ours])
+    return DatasetList(datasets=[_view(each) for each in ours[: request.limit]])
 
 
 async def dataset_file(call: Call, name: str) -> Path:
@@ -94,13 +95,13 @@ def _merged(shards: Sequence[Path], request: AddData, folder: Path) -> CorpusFac
         _put(shard, gathered / f"{place:05d}-{shard.name}")
     source = Source(path=str(gathered), column=request.column, split=request.split)
     pieces = DataRecipe.model_fields["piece_bytes"].default
-    corpus: Corpus = merge(
-        source,
-        folder / "kept" / _FILE,
-        skip_corrupt=request.corrupt == "skip",
-        piece_bytes=pieces,
-    )
-    return corpus.facts
+    path = folder / "kept" / _FILE
+    skips = request.corrupt == "skip"
+    facts = merge(source, path, skip_corrupt=skips, piece_bytes=pieces).facts
+    # The manifest's key is of the shards' places and times; here only what they hold counts.
+    facts = facts.model_copy(update={"key": facts.content})
+    path.with_suffix(".json").write_text(facts.model_dump_json(indent=1), encoding="utf-8")
+    return facts
 
 
 def _put(source: Path, target: Path) -> None:

@@ -32,6 +32,10 @@ METRICS: Final = ("acc", "exact_match", "bits_per_byte", "word_perplexity")
 """The one metric of a task that is shown: the first of these that it has."""
 
 
+_RESAMPLED = 100
+"""Times that examples are drawn anew for a standard error that has no formula."""
+
+
 class JudgeRecipe(BaseModel):
     """What to judge."""
 
@@ -143,7 +147,7 @@ class _Harness:
         judged = JudgedModel(model, vocabulary)
         found = simple_evaluate(
             judged, tasks=self._tasks, task_manager=self._manager, limit=examples,
-            bootstrap_iters=0, log_samples=False,
+            bootstrap_iters=_RESAMPLED, log_samples=False,
         )  # fmt: skip
         return [
             _score(name, found["results"][name], found["configs"][name]) for name in self._tasks

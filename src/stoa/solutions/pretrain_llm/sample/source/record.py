@@ -24,12 +24,12 @@ from stoa.solutions.pretrain_llm.reading import MODULE
 
 _SAMPLE = Path(__file__).parents[1]
 _RUNS = {
-    "killed-once": ("Harbour log, killed once", [], 170),
+    "killed-once": ("Harbour log, killed once", [], 330),
     "lower-rate": ("Harbour log, a third of the rate", ["optimiser.rate=0.001"], None),
 }
 
 
-_LONGER = ["schedule.steps=400", "batch.sequences=16", "checkpoints.export=false", "log.every=10"]
+_LONGER = ["schedule.steps=600", "batch.sequences=16", "checkpoints.export=false", "log.every=15"]
 
 
 def main() -> None:
