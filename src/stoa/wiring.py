@@ -25,7 +25,7 @@ from stoa.core.registry.registry import Registry
 from stoa.core.tables.opening import OpenDatabases
 from stoa.dispatch import Dispatcher
 
-SOLUTIONS = ("ask_docs", "ask_data", "answer_reviews", "recommend_products")
+SOLUTIONS = ("ask_docs", "ask_data", "answer_reviews", "recommend_products", "pretrain_llm")
 
 
 def solutions() -> list[Solution]:

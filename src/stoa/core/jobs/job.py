@@ -71,6 +71,9 @@ class Launch(BaseModel):
     """Metrics read from the log: name → regular expression with one group, such as `HR=(.*?);`."""
     environment: dict[str, str] = {}
     """Further variables; never a secret, for they are kept."""
+    goes_on_from: str | None = None
+    """Another job of the same workspace whose checkpoints and curves it takes up, where its run folder
+    is still there: it goes on from the last checkpoint, with another recipe if need be."""
     pass_on: list[str] = []
     """Names of variables of the worker that the process is given, such as AWS_PROFILE. All others but
     the usual ones (PATH, HOME, LANG, PYTHON…, CUDA…, NCCL…) stay with the worker."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from stoa.core.jobs.folder import RECIPE, read_json, write_whole
+from stoa.core.jobs.folder import CHECKPOINTS, RECIPE, read_json, write_whole
 from stoa.core.jobs.guard import GUARD, LAUNCH, STOP, take_lock
 from stoa.core.jobs.job import Launch
 from stoa.core.jobs.processes import MARK, Handle, end_all, handle_of, is_alive, tell, this_host
@@ -149,6 +149,8 @@ def _of_launch(job_id: str, launch: Launch) -> dict[str, str]:
 def prepare(folder: Path, launch: Launch, *, torchrun: bool, with_parent: bool) -> None:
     """Make a run folder ready for a guard. What an earlier attempt left for resuming stays. Blocking."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if launch.goes_on_from is not None:
+        take_up(folder.parent / launch.goes_on_from, folder)
     write_whole(folder / RECIPE, json.dumps(launch.recipe, indent=1))
     plain = {
         "command": command_of(folder, launch, torchrun=torchrun),
@@ -158,6 +160,22 @@ def prepare(folder: Path, launch: Launch, *, torchrun: bool, with_parent: bool) 
         "with_parent": with_parent,
     }
     write_whole(folder / LAUNCH, json.dumps(plain))
+
+
+def take_up(before: Path, folder: Path) -> None:
+    """Give a run folder the checkpoints and lines of another, unless it has checkpoints. Blocking.
+
+    Files of checkpoints are written once and replaced as a whole, so both folders may share them.
+    """
+    target = folder / CHECKPOINTS
+    if target.exists() or before.parent != folder.parent or not (before / CHECKPOINTS).is_dir():
+        return
+    scratch = folder / f".{CHECKPOINTS}.partial"
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(before / CHECKPOINTS, scratch, copy_function=os.link)
+    for lines in before.glob("*.jsonl"):
+        shutil.copy2(lines, folder / lines.name)
+    scratch.rename(target)
 
 
 def is_locked(folder: Path) -> bool:

@@ -76,6 +76,8 @@ def merge(source: Source, path: Path, *, skip_corrupt: bool, piece_bytes: int) -
         SetupError: the disk is full or not writable.
     """
     shards = find_shards(source)
+    if len(shards) == 1 and shards[0].suffix == ".arrow":
+        return _merged_before(shards[0])
     key = _key(source, shards, skip_corrupt, piece_bytes)
     if path.exists() and _kept_key(path) == key:
         return Corpus(path)
@@ -92,6 +94,16 @@ def merge(source: Source, path: Path, *, skip_corrupt: bool, piece_bytes: int) -
             hint="Free twice the size of the text there, or name another folder.",
         ) from error
     return Corpus(path)
+
+
+def _merged_before(path: Path) -> Corpus:
+    """A file that `merge` wrote, with its manifest beside it: a dataset that was added before."""
+    try:
+        return Corpus(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise InvalidInput(
+            f"'{path.name}' is no merged text: {error}.", hint="Add its shards as a dataset again."
+        ) from error
 
 
 def find_shards(source: Source) -> list[Path]:
