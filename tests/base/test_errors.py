@@ -17,6 +17,7 @@ FROZEN = {
     "refused": (422, 2),
     "query_failed": (422, 2),
     "query_timeout": (422, 2),
+    "job_failed": (422, 2),
     "cancelled": (409, 2),
     "setup": (503, 4),
     "provider": (502, 5),

@@ -63,6 +63,10 @@ def _columns(nodes: Sequence[str], arrows: Sequence[Arrow]) -> dict[str, int]:
         for source, target in arrows:
             if target == node:
                 column[node] = max(column[node], column[source] + 1)
+    for node in nodes:  # what needs nothing stands just before what needs it
+        targets = [column[target] for source, target in arrows if source == node]
+        if targets and all(target != node for _, target in arrows):
+            column[node] = min(targets) - 1
     return column
 
 

@@ -93,6 +93,8 @@ def running_ray(token: str = "") -> Iterator[RayServer]:
             found = _JOB.fullmatch(self.path)
             if found is None:
                 self._answer(404, "no such path")
+            elif found.group(2) == "/logs":
+                self._answer(200, {"logs": "No module named stoa"})
             elif found.group(2) == "/stop":
                 self._answer(*cluster.stop(found.group(1)))
             else:

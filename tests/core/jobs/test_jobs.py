@@ -59,6 +59,7 @@ async def test_ids_of_another_workspace_are_not_found(
     assert await jobs.list(bob) == []
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_a_failure_tells_the_end_of_the_log(jobs: Jobs, alice: Caller) -> None:
     with pytest.raises(JobFailed) as failed:
         await jobs.run(alice, launch(steps=3, dies_at=1), key="dies")
@@ -73,6 +74,7 @@ async def test_a_failure_tells_the_end_of_the_log(jobs: Jobs, alice: Caller) -> 
     assert done.details == {"first": 2}, "asked anew, it goes on from its checkpoint"
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_it_is_tried_again_from_its_checkpoint(jobs: Jobs, alice: Caller) -> None:
     view = await jobs.run(alice, launch(steps=4, dies_at=1, retries=1), key="again")
     assert view.details == {"first": 2}
@@ -81,6 +83,7 @@ async def test_it_is_tried_again_from_its_checkpoint(jobs: Jobs, alice: Caller) 
     assert [point.step for point in curve.points] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_a_process_without_a_result_has_failed(jobs: Jobs, alice: Caller) -> None:
     with pytest.raises(JobFailed, match="without a result"):
         await jobs.run(alice, launch(steps=1, silent=True), key="silent")
@@ -180,6 +183,7 @@ async def test_nothing_secret_is_kept() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_the_folder_may_go_when_the_job_has_ended(jobs: Jobs, alice: Caller) -> None:
     asked = launch(steps=3, patterns={"HR": r"HR=(.*?);"})
     view = await jobs.run(alice, asked, key="pruned")

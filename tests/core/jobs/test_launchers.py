@@ -110,3 +110,14 @@ async def test_a_torchrun_group(build: Build, alice: Caller) -> None:
     assert view.metrics == {"world": 2.0}
     assert view.details["first"] > 0
     assert processes_of(job_id) == []
+
+
+async def test_a_guard_that_can_not_begin_says_why(
+    jobs: Jobs, cluster: RayServer, alice: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stoa is not installed on the cluster, say."""
+    monkeypatch.setattr("stoa.core.jobs.following.MOST_LOST", 1)
+    broken = {"PYTHONHOME": "/nowhere"}
+    with pytest.raises(JobFailed, match="vanished") as failed:
+        await jobs.run(alice, launch(environment=broken), key="lost")
+    assert "No module named stoa" in failed.value.hint

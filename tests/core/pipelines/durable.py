@@ -55,6 +55,14 @@ async def deploy(call: StepCall, home: str, choice: str) -> str:
     return choice
 
 
+async def undo(call: StepCall, home: str) -> str:
+    async def once() -> str:
+        note(home, "undo")
+        return "undone"
+
+    return await call.step(once)
+
+
 TRAINING = Step(
     train,
     {"home": "prepare", "name": "inputs.names", "steps": "inputs.steps", "seconds": "inputs.seconds"},
@@ -69,6 +77,7 @@ WHOLE = Pipeline(
         TRAINING,
         Step(approve, {"scores": "train"}),
         Step(deploy, {"home": "prepare", "choice": "approve"}, cache=False),
+        Step(undo, {"home": "prepare"}, rescues=("deploy",), cache=False),
     ),
 )
 

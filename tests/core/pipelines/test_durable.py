@@ -54,9 +54,10 @@ async def until_running(rooms: Rooms, caller: Caller, steps: int = 1) -> list[st
 
 
 async def question(rooms: Rooms, caller: Caller) -> ApprovalView:
-    """The question that a run puts to a person."""
+    """The question that a run puts to a person, once the run waits for it."""
     while True:
-        if found := await rooms.flows.approvals.list(caller):
+        found = await rooms.flows.approvals.list(caller)
+        if found and (await rooms.flows.show(caller, found[0].run_id)).state is RunState.WAITING:
             return found[0]
         await asyncio.sleep(0.05)
 
@@ -110,7 +111,13 @@ async def test_a_person_decides_and_one_step_is_done_again(
     waiting = await question(rooms, alice)
     view = await rooms.pipelines.of_run(alice, run_id)
     assert view.state is StepState.WAITING
-    assert [node.state.value for node in view.nodes] == ["done", "done", "waiting", "pending"]
+    assert [node.state.value for node in view.nodes] == [
+        "done",
+        "done",
+        "waiting",
+        "pending",
+        "pending",
+    ]
     await rooms.flows.approvals.decide(alice, waiting.id, Ballot("approve"))
     assert (await rooms.flows.wait(alice, run_id)).state is RunState.FAILED
     view = await rooms.pipelines.of_run(alice, run_id)
@@ -119,13 +126,21 @@ async def test_a_person_decides_and_one_step_is_done_again(
         await rooms.pipelines.retry(bob, view.id, "deploy", WHOLE)
     with pytest.raises(NotFound):
         await rooms.pipelines.of_run(bob, run_id)
+    await rooms.pipelines.retry(alice, view.id, "deploy", WHOLE)
+    assert (await rooms.flows.wait(alice, run_id)).state is RunState.FAILED
+    assert lines(home) == [*["deploy"] * 2, "prepare", "train a", "train b", *["undo"] * 2]
+    assert len(await rooms.jobs.list(alice)) == 2
+
     (home / "broken").unlink()
+    with pytest.raises(Conflict, match="failed or was stopped"):
+        await rooms.pipelines.retry(alice, view.id, "train", WHOLE)
     await rooms.pipelines.retry(alice, view.id, "deploy", WHOLE)
     assert (await rooms.flows.wait(alice, run_id)).state is RunState.DONE
-    assert lines(home) == ["deploy", "deploy", "prepare", "train a", "train b"]
+    assert len(await rooms.jobs.list(alice)) == 2
     view = await rooms.pipelines.of_run(alice, run_id)
-    assert [node.attempts for node in view.nodes] == [1, 0, 1, 2]
+    assert [node.attempts for node in view.nodes[:4]] == [1, 0, 1, 3]
     assert view.nodes[3].outputs == "approve"
+    assert lines(home).count("undo") == 2, "what failed twice is put right twice"
     with pytest.raises(Conflict):
         await rooms.pipelines.retry(alice, view.id, "deploy", WHOLE)
 

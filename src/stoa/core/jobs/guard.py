@@ -5,7 +5,7 @@ at a limit or when it is told to (SIGTERM, or a file `stop`); and writes how it 
 worker: after a kill -9 of that, limits hold and nothing of the outcome is lost. Small on purpose: it
 imports neither the database nor torch.
 
-    launch.json   in: {"command": […], "seconds": …, "memory_mb": …, "grace": …, "with_parent": …}
+    launch.json   in: {"arguments": […], "seconds": …, "memory_mb": …, "grace": …, "with_parent": …}
     lock          locked while the guard or its process lives
     guard.json    out: host, number and start time of the guard
     stop          in: its being there means that the work is to stop
@@ -48,7 +48,7 @@ class Guard:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         plain: dict[str, Any] = json.loads((folder / LAUNCH).read_text(encoding="utf-8"))
-        self._command: list[str] = plain["command"]
+        self._command: list[str] = [sys.executable, *plain["arguments"]]
         self._seconds: float | None = plain.get("seconds")
         self._memory_mb: int | None = plain.get("memory_mb")
         self._grace: float = plain.get("grace", 10.0)

@@ -23,6 +23,7 @@ from stoa.core.jobs.launchers import environment_of
 _ENDED: Final = {"SUCCEEDED", "FAILED", "STOPPED"}
 _SECONDS = 30.0
 _MEBIBYTE = 2**20
+_MOST_WORDS = 2_000
 
 
 class Ray:
@@ -83,10 +84,10 @@ class Ray:
     async def clear(self, job_id: str, folder: Path) -> None:
         """Nothing to do: Ray ends the processes of a job with it."""
 
-    async def log(self, handle: Mapping[str, Any]) -> str:
+    async def words(self, folder: Path, handle: Mapping[str, Any]) -> str:
         """What the cluster has of the guard's own output: why one could not even start."""
         answer = await self._ask("GET", f"/api/jobs/{handle['submission']}/logs")
-        return "" if answer.is_error else str(answer.json().get("logs", ""))
+        return "" if answer.is_error else str(answer.json().get("logs", ""))[-_MOST_WORDS:]
 
     async def close(self) -> None:
         """Give back connections."""

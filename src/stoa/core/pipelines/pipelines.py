@@ -105,23 +105,25 @@ class Pipelines:
         return await self.show(caller, row.id)
 
     async def retry(self, caller: Caller, id_: str, step: str, pipeline: Pipeline) -> RunView:
-        """Do one step of a failed or cancelled run again, and what depends on it; the rest stays.
+        """Do a step that failed or was stopped again, and what depends on it; the rest stays.
 
         Raises:
             NotFound: no such run or step.
-            Conflict: the run has not ended, is done, or was not durable.
+            Conflict: the step or its run is done, has not ended, or was not durable.
         """
         view = await self.show(caller, id_)
-        if step not in {node.name for node in view.nodes}:
+        node = next((node for node in view.nodes if node.name == step), None)
+        if node is None:
             raise NotFound(f"There is no step '{step}'.", hint="See the steps of the run.")
-        if view.run_id is None or view.state not in (StepState.FAILED, StepState.CANCELLED):
+        stopped = (StepState.FAILED, StepState.CANCELLED)
+        if view.run_id is None or view.state not in stopped or node.state not in stopped:
             raise Conflict(
-                "Only a step of a run that failed or was stopped is done again.",
-                hint="Start the pipeline anew; steps with the same inputs are taken over.",
+                "Only a step that failed or was stopped is done again.",
+                hint="Start the pipeline anew: what is the same is taken over, but for `fresh` steps.",
             )
         again = pipeline.below(step)
         await self._database.write(
-            lambda s: rows.reset(s, id_, again), workspace=caller.workspace_id
+            lambda s: rows.reset(s, id_, again, step), workspace=caller.workspace_id
         )
         return await self._flows.resume(caller, view.run_id)
 

@@ -98,6 +98,7 @@ def _fresh(id_: str, name: str, item: int, position: int, title: str) -> Pipelin
         done=0,
         total=0,
         attempts=0,
+        redone=0,
         started_at=None,
         ended_at=None,
     )
@@ -121,8 +122,10 @@ def start(
     title: str,
     inputs: dict[str, Any],
     print_: str,
+    *,
+    again: bool = False,
 ) -> PipelineStepRow:
-    """A step begins, again where it was begun before."""
+    """A step begins, again where it was begun before. `again`: also where it was done before."""
     row = find(session, id_, name, item)
     if row is None:
         whole = find(session, id_, name, _WHOLE)
@@ -130,7 +133,9 @@ def start(
             raise Bug(f"step {name} has no row")
         row = _fresh(id_, name, item, whole.position, title)
         session.add(row)
-    if row.state == StepState.DONE and row.fingerprint == print_:
+    if row.state == StepState.DONE and again:
+        row.redone += 1
+    elif row.state == StepState.DONE and row.fingerprint == print_:
         return row  # done before a crash, or before what comes after it failed
     if row.state == StepState.WAITING and row.fingerprint == print_:
         row.state = StepState.RUNNING  # the run waited for a person, and goes on
@@ -186,12 +191,16 @@ def cached(session: Session, print_: str, not_of: str) -> PipelineStepRow | None
     return session.scalar(query)
 
 
-def reset(session: Session, id_: str, names: Collection[str]) -> None:
-    """Let these steps be done again."""
+def reset(session: Session, id_: str, names: Collection[str], chosen: str) -> None:
+    """Let these steps be done again; of the chosen one, the items that did not fail stay."""
     query = sa.select(PipelineStepRow).where(
         PipelineStepRow.pipeline_run_id == id_, PipelineStepRow.name.in_(names)
     )
     for row in session.scalars(query):
+        if row.state == StepState.DONE:
+            if row.name == chosen:
+                continue
+            row.redone += 1
         row.state, row.fingerprint, row.error, row.ended_at = StepState.PENDING, "", None, None
 
 

@@ -8,6 +8,7 @@ does not; the run fails with the first such error once everything else has come 
 """
 
 import asyncio
+import inspect
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +29,8 @@ from stoa.core.pipelines.step_call import Bustle, Place, StepCall, StepServices
 from stoa.core.pipelines.views import StepState
 
 T = TypeVar("T")
-MOST_ITEMS: Final = 200
+MOST_ITEMS: Final = 90
+"""A step of a durable run has numbers for a hundred branches."""
 _WHOLE = -1
 _FIRST_PAUSE = 0.5
 StillThere = Callable[[Any], Awaitable[bool]]
@@ -230,6 +232,7 @@ class Running:
             title=title,
             inputs=plain,
             print_=print_,
+            again=bool(step.rescues),  # what has failed once more is put right once more
         )
         row = await self._write(begin)
         if row.state == StepState.DONE:
@@ -244,13 +247,22 @@ class Running:
             self._place,
             self._pipeline.name,
             (self._id, step.name, item),
+            row.redone,
         )
         typed = self._typed(step, plain)
+        work = partial(_patiently, partial(step.work, call, **typed), step.retries)
         with self._bustle.at_work():
-            result = await _patiently(partial(step.work, call, **typed), step.retries)
+            result = await self._numbered(work, row.redone if item == _WHOLE else 0)
         outputs = _plain(step, result)
         await self._change(step, item, state=StepState.DONE, outputs=outputs, error=None)
         return outputs
+
+    async def _numbered(self, work: Callable[[], Awaitable[Any]], redone: int) -> Any:
+        """The work; done again it has numbers of its own, or its old records would be read instead."""
+        if not redone:
+            return await work()
+        works = [*[_nothing] * redone, work]
+        return (await self._side_by_side(*works, at_once=len(works)))[-1]
 
     async def _from_before(self, step: Step, item: int, print_: str) -> Any:
         found = await self._database.read(
@@ -287,8 +299,7 @@ def _plain(step: Step, result: Any) -> Any:
 
 def _told(unless: Callable[..., Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the step's inputs that the condition has parameters for."""
-    names = unless.__code__.co_varnames[: unless.__code__.co_argcount]
-    return {name: inputs[name] for name in names}
+    return {name: inputs[name] for name in inspect.signature(unless).parameters}
 
 
 def _label(item: Any, number: int) -> str:
@@ -297,6 +308,10 @@ def _label(item: Any, number: int) -> str:
             if isinstance(item.get(name), str):
                 return str(item[name])
     return item if isinstance(item, str) and len(item) < 60 else f"{number + 1}"
+
+
+async def _nothing() -> None:
+    return
 
 
 async def _patiently(work: Callable[[], Awaitable[T]], retries: int) -> T:

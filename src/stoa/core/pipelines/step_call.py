@@ -96,6 +96,7 @@ class StepCall:
         place: Place,
         pipeline: str,
         step: tuple[str, str, int],
+        redone: int = 0,
     ) -> None:
         id_, name, item = step
         self._services = services
@@ -107,6 +108,7 @@ class StepCall:
         self.name = name if item < 0 else f"{name}[{item}]"
         """Unique within the run."""
         self._step = step
+        self._redone = redone
 
     @property
     def caller(self) -> Caller:
@@ -137,6 +139,8 @@ class StepCall:
             JobFailed: it did not get done in all its attempts.
         """
         key = f"{self.run_id or self.pipeline_run_id}.{self.pipeline}.{self.name}"
+        if self._redone:
+            key = f"{key}.{self._redone}"
         if name:
             key = f"{key}.{name}"
         work = partial(

@@ -65,5 +65,7 @@ class PipelineStepRow(WorkspaceRow, Row):
     done: Mapped[int]
     total: Mapped[int]
     attempts: Mapped[int]
+    redone: Mapped[int]
+    """How often a person had it done again although it was done: its jobs are others then."""
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
