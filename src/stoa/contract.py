@@ -31,6 +31,7 @@ from stoa.core.jobs.jobs import Jobs
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
 from stoa.core.models.prompts import Prompt, Reply
+from stoa.core.pipelines.pipelines import Pipelines
 from stoa.core.registry.registry import Registry
 from stoa.core.tables.opening import OpenDatabases
 
@@ -103,6 +104,7 @@ class Platform:
     events: Events
     flows: Flows
     jobs: Jobs
+    pipelines: Pipelines
     knowledge: Knowledge
     databases: OpenDatabases
 

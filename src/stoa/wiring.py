@@ -19,6 +19,7 @@ from stoa.core.flows.flows import Flows
 from stoa.core.jobs.jobs import Jobs
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
+from stoa.core.pipelines.pipelines import Pipelines
 from stoa.core.registry.registry import Registry
 from stoa.core.tables.opening import OpenDatabases
 from stoa.dispatch import Dispatcher
@@ -64,6 +65,7 @@ def build(settings: Settings) -> Dispatcher:
     events = Events(settings, database, audit, secret=secret)
     registry = Registry(settings, database, objects, audit, events=events)
     flows = Flows(settings, database, events=events)
+    jobs = Jobs(settings, database, objects, registry, open_runs=flows.open_runs)
     platform = Platform(
         settings=settings,
         database=database,
@@ -75,7 +77,8 @@ def build(settings: Settings) -> Dispatcher:
         registry=registry,
         events=events,
         flows=flows,
-        jobs=Jobs(settings, database, objects, registry, open_runs=flows.open_runs),
+        jobs=jobs,
+        pipelines=Pipelines(database, flows, jobs, registry),
         knowledge=Knowledge(settings, database, objects, models),
         databases=OpenDatabases(),
     )

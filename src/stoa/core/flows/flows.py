@@ -31,7 +31,7 @@ from stoa.core.flows.letters import Letters, Post
 from stoa.core.flows.links import Tokens
 from stoa.core.flows.questions import Asking, Decision
 from stoa.core.flows.retention import Retention
-from stoa.core.flows.run import ENDED, OPEN, RunEvent, RunState, RunView, Workflow
+from stoa.core.flows.run import ENDED, RunEvent, RunState, RunView, Workflow
 from stoa.core.flows.schedules import Scheduled, Schedules, ScheduleView
 from stoa.core.flows.sweep import Sweep
 from stoa.core.flows.tables import Run
@@ -364,8 +364,16 @@ class Flows:
 
     async def open_runs(self, run_ids: Collection[str]) -> set[str]:
         """Those of these runs that have not ended, in whatever workspace: for the core only."""
-        query = sa.select(Run.id).where(Run.id.in_(run_ids), Run.state.in_(OPEN))
-        return set(await self._read(lambda s: s.scalars(query).all()))
+        states = await self.states(run_ids)
+        return {run_id for run_id, state in states.items() if not state.ended}
+
+    async def states(self, run_ids: Collection[str]) -> dict[str, RunState]:
+        """Where each of these runs stands, in whatever workspace: for the core only."""
+        if not run_ids:
+            return {}
+        query = sa.select(Run.id, Run.state).where(Run.id.in_(run_ids))
+        rows = await self._read(lambda s: s.execute(query).all())
+        return {run_id: RunState(state) for run_id, state in rows}
 
     async def prune(self, older_than: timedelta) -> int:
         """Forget runs of all workspaces that ended longer ago; how many that were."""
