@@ -5,6 +5,8 @@
 32 factors, 3 layers, batches of 256, 4 negatives, dropout 0.3, Adam at 0.001, one thread. Ours takes 32
 batches in a step. An epoch of RecBole's is reckoned from its first 1,500 steps. The second figure is the
 time to the NDCG@10 that RecBole's ends with, on one user in `--share`; ours includes judging every epoch.
+RecBole pins old versions of what it does not need here: install torch, pandas, scipy, colorlog and tqdm,
+then `pip install --no-deps recbole==1.2.1`.
 """
 
 import argparse

@@ -20,6 +20,7 @@ from stoa.core.jobs.folder import RunFolder
 from stoa.core.jobs.recipe import make_recipe
 
 _COVERAGE_USERS = 1000
+_COVERAGE_SCORES = 50_000_000  # bounds what coverage costs on a large catalogue
 
 
 class TrainRecipe(BaseModel):
@@ -84,9 +85,10 @@ def _judged(model: Recommender, held_out: HeldOut, k: int) -> dict[str, float]:
 
 
 def _some_users(prepared: Prepared) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """At most a thousand, spread evenly."""
+    """At most a thousand, spread evenly; fewer where there are very many items."""
     count = prepared.train.user_count
-    return np.unique(np.linspace(0, count - 1, min(count, _COVERAGE_USERS)).astype(np.int64))
+    most = min(count, _COVERAGE_USERS, 1 + _COVERAGE_SCORES // prepared.train.item_count)
+    return np.unique(np.linspace(0, count - 1, most).astype(np.int64))
 
 
 class _Teller:
