@@ -25,7 +25,7 @@ class Shopper(FastHttpUser):  # type: ignore[misc,unused-ignore]
         """Everybody comes with the key."""
         self.client.auth_header = f"Bearer {os.environ['STOA_KEY']}"
 
-    @task
+    @task  # type: ignore[untyped-decorator,unused-ignore]
     def rank(self) -> None:
         """Order 25 products."""
         body = {
