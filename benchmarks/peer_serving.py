@@ -29,7 +29,9 @@ class Network(torch.nn.Module):
         tensors = {name: torch.from_numpy(each) for name, each in neumf(1).tensors().items()}
         self.tables = torch.nn.ModuleDict(
             {
-                name.replace(".", "_"): torch.nn.Embedding.from_pretrained(tensors[name])
+                name.replace(".", "_"): torch.nn.Embedding(
+                    *tensors[name].shape, _weight=tensors[name]
+                )
                 for name in ("mf.users", "mf.items", "mlp.users", "mlp.items")
             }
         )

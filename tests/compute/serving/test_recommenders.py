@@ -133,7 +133,7 @@ def test_a_large_catalogue_is_searched_by_its_index(tmp_path: Path) -> None:
     serving, plain = load(folder), served(ials(interactions()), tmp_path / "plain")
     scored: list[int] = []
     whole = serving._scores
-    serving._scores = lambda *given: scored.append(1) or whole(*given)  # type: ignore[assignment, func-returns-value]
+    serving._scores = lambda *given: scored.append(1) or whole(*given)  # type: ignore[method-assign, func-returns-value]
     for user in range(20):
         asked = {"user": f"u{user}", "count": 20, "exclude": ["i1", "i2"]}
         assert serving.recommend(asked)["items"] == plain.recommend(asked)["items"]
