@@ -23,8 +23,8 @@ class ItemKnnRecipe(_Recipe):
     """Item neighbours by damped cosine."""
 
     kind: Literal["item_knn"] = "item_knn"
-    neighbours: int = Field(100, ge=1, le=2000)
-    shrink: float = Field(50.0, ge=0)
+    neighbours: int = Field(50, ge=1, le=2000)
+    shrink: float = Field(0.0, ge=0)
 
 
 class EaseRecipe(_Recipe):
@@ -39,10 +39,10 @@ class IalsRecipe(_Recipe):
     """Implicit alternating least squares."""
 
     kind: Literal["ials"] = "ials"
-    dimensions: int = Field(128, ge=1, le=2048)
+    dimensions: int = Field(64, ge=1, le=2048)
     epochs: int = Field(12, ge=1)
     unobserved: float = Field(0.3, gt=0, description="Weight of a pair that nobody saw")
-    regularisation: float = Field(0.005, gt=0)
+    regularisation: float = Field(0.003, gt=0)
     exponent: float = Field(1.0, ge=0, le=1, description="How regularisation grows with frequency")
     deviation: float = Field(0.1, gt=0, description="Of the first vectors")
 

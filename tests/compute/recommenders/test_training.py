@@ -1,0 +1,256 @@
+"""Training as processes: figures told, judged on the test split, killed and gone on with the same end."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from stoa.base.errors import InvalidInput
+from stoa.compute.networks.recommenders.artefact import WEIGHTS, load_ids, load_model
+from stoa.compute.training.recommenders.evaluate import EvaluateRecipe, evaluate
+from stoa.compute.training.recommenders.neural_network import Network, first_tensors
+from stoa.compute.training.recommenders.prepare import prepare
+from stoa.compute.training.recommenders.preparing.recipe import PrepareRecipe
+from stoa.compute.training.recommenders.recipes import NeuralRecipe
+from stoa.compute.training.recommenders.sampling import NegativeSampler
+from stoa.compute.training.recommenders.train import TrainRecipe, train
+from stoa.core.jobs.folder import RunFolder
+from stoa.core.jobs.recipe import make_recipe
+from tests.compute.recommenders.shop import ITEMS, TASTES, events, split
+
+_ROOM = "stoa.compute.training.recommenders"
+_NEUMF = {
+    "kind": "neumf", "epochs": 3, "pretrain": 2, "factor_num": 8, "batch_size": 64,
+    "batches_per_step": 1, "learning_rate": 0.01,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    source = folder / "events.csv"
+    rows = [f"{user},{item},{time}" for user, item, time in events()]
+    source.write_text("\n".join(["user,item,time", *rows]))
+    run = RunFolder(folder / "run")
+    prepare(run, PrepareRecipe(sources=(str(source),), negatives=20))
+    return run.artefacts
+
+
+def started(folder: Path, module: str, recipe: dict[str, Any]) -> "subprocess.Popen[bytes]":
+    folder.mkdir(exist_ok=True)
+    (folder / "recipe.json").write_text(json.dumps(recipe))
+    with (folder / "log.txt").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", f"{_ROOM}.{module}", "--folder", str(folder)],
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+
+
+def trained(folder: Path, **recipe: Any) -> RunFolder:
+    folder.mkdir()
+    run = RunFolder(folder)
+    train(run, make_recipe(TrainRecipe, recipe))
+    return run
+
+
+def test_what_training_tells(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = trained(tmp_path / "run", data=str(data), model=_NEUMF)
+    result = run.result()
+    assert result is not None
+    metrics = result["metrics"]
+    assert metrics["judged"] == 120
+    assert 0 < metrics["ndcg"] < metrics["hr"] <= 1
+    assert 0 < metrics["coverage"] <= 1
+    assert metrics["megabytes"] > 0
+    assert {"validation_hr", "validation_ndcg", "loss"} <= metrics.keys()
+    lines = list(run.metrics())
+    assert [line["step"] for line in lines] == list(range(1, 8))  # 2 GMF, 2 MLP, 3 NeuMF
+    told = capsys.readouterr().out
+    assert len(re.findall(r"HR=(.*?);", told)) == 8
+    best = max(line["values"]["ndcg"] for line in lines[4:])
+    assert metrics["validation_ndcg"] == pytest.approx(best)
+    assert load_ids(run.artefacts / "model").items[0] == "i0"
+
+
+def test_evaluating_the_same_model_and_data_gives_the_same_figures(
+    data: Path, tmp_path: Path
+) -> None:
+    run = trained(tmp_path / "run", data=str(data), model={"kind": "ease", "regularisation": 10})
+    judged = RunFolder(tmp_path / "judged")
+    judged.path.mkdir()
+    evaluate(judged, EvaluateRecipe(data=str(data), model=str(run.artefacts)))
+    first, second = run.result(), judged.result()
+    assert first is not None
+    assert second is not None
+    for name in ("hr", "ndcg", "validation_hr", "validation_ndcg", "judged"):
+        assert second["metrics"][name] == pytest.approx(first["metrics"][name])
+
+
+def test_an_old_model_is_judged_on_new_people_and_things(data: Path, tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", data=str(data), model={"kind": "ease", "regularisation": 10})
+    rows = [("new", f"i{item}", time) for time, item in enumerate(range(1, ITEMS, TASTES))]
+    rows += [("other", f"i{item}", time) for time, item in enumerate(range(2, ITEMS, TASTES))]
+    rows += [("other", "unheard", 1000)]
+    source = tmp_path / "new.csv"
+    source.write_text("\n".join(["user,item,time", *(f"{u},{i},{t}" for u, i, t in rows)]))
+    later = RunFolder(tmp_path / "later")
+    later.path.mkdir()
+    prepare(later, PrepareRecipe(sources=(str(source),)))
+    judged = RunFolder(tmp_path / "judged")
+    judged.path.mkdir()
+    evaluate(judged, EvaluateRecipe(data=str(later.artefacts), model=str(run.artefacts / "model")))
+    result = judged.result()
+    assert result is not None
+    assert result["metrics"]["hr"] == 0.5  # the new user's taste is found, the unheard item is not
+
+
+def test_refitting_learns_from_what_was_held_out_for_choosing(data: Path, tmp_path: Path) -> None:
+    blend = {"kind": "blend", "parts": [{"kind": "ease"}, {"kind": "ials", "epochs": 3}]}
+    run = trained(tmp_path / "run", data=str(data), model=blend, refit=True)
+    result = run.result()
+    assert result is not None
+    assert sum(result["details"]["chosen"]["weights"]) == pytest.approx(1)
+    model = load_model(run.artefacts / "model")
+    assert len(model.seen) == 120 * 7  # all but the test items
+
+
+@pytest.mark.slow
+def test_killed_at_any_time_it_ends_with_the_same_model(data: Path, tmp_path: Path) -> None:
+    recipe = {"data": str(data), "model": _NEUMF, "refit": True}
+    whole = started(tmp_path / "whole", "train", recipe)
+    assert whole.wait(100) == 0, (tmp_path / "whole" / "log.txt").read_text()
+    folder, kills = tmp_path / "killed", 0
+    for steps in (1, 4, 9):  # in GMF, in MLP, in the second fit
+        process = started(folder, "train", recipe)
+        while process.poll() is None and _steps(folder) < steps:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += not (folder / "result.json").exists()
+        assert not list(folder.glob("artefacts/*/model.json")) or kills == 0
+    assert kills, "every kill came too late to tell anything"
+    process = started(folder, "train", recipe)
+    assert process.wait(100) == 0, (folder / "log.txt").read_text()
+    ends = [tmp_path / name / "artefacts" / "model" / WEIGHTS for name in ("whole", "killed")]
+    assert ends[0].read_bytes() == ends[1].read_bytes()
+    results = [RunFolder(tmp_path / name).result() for name in ("whole", "killed")]
+    assert results[0] == results[1]
+
+
+def _steps(folder: Path) -> int:
+    return sum(1 for _ in RunFolder(folder).metrics())
+
+
+def test_a_rate_that_is_too_high_is_named(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="diverged"):
+        trained(
+            tmp_path / "run", data=str(data), model={**_NEUMF, "learning_rate": 1e30, "dropout": 0}
+        )
+    assert not (tmp_path / "run" / "artefacts").exists()
+    with pytest.raises(InvalidInput, match=r"model\.neumf\.epochs"):
+        trained(tmp_path / "bad", data=str(data), model={"kind": "neumf", "epochs": 0})
+
+
+def test_training_stops_when_nothing_gets_better(data: Path, tmp_path: Path) -> None:
+    model = {**_NEUMF, "pretrain": 0, "epochs": 60, "patience": 2, "learning_rate": 0.1}
+    run = trained(tmp_path / "run", data=str(data), model=model)
+    assert len(list(run.metrics())) < 60
+
+
+def test_negatives_are_never_positives_and_every_positive_comes_once() -> None:
+    train, _ = split()
+    sampler = NegativeSampler(train, 4)
+    users, items = sampler.epoch(np.random.default_rng(1))
+    assert not sampler.had(users[:, None], items[:, 1:]).any()
+    assert sampler.had(users, items[:, 0]).all()
+    keys = users.astype(np.int64) * ITEMS + items[:, 0]
+    assert sorted(keys) == train.keys().tolist()
+    sampler._bits = None  # as for a catalogue too large for a bitmap
+    again, drawn = sampler.epoch(np.random.default_rng(1))
+    np.testing.assert_array_equal(again, users)
+    np.testing.assert_array_equal(drawn, items)
+    assert len(np.unique(items[:, 1:])) == ITEMS  # all can be drawn
+
+
+@pytest.mark.parametrize("kind", ["neumf", "gmf", "mlp"])
+def test_the_written_out_gradients_are_those_of_autograd(kind: str) -> None:
+    recipe = make_recipe(NeuralRecipe, {"kind": kind, "factor_num": 4, "dropout": 0})
+    random = torch.Generator().manual_seed(3)
+    tensors = {
+        name: each.double() + 0.3 * torch.randn(each.shape, generator=random).double()
+        for name, each in first_tensors(recipe, 30, 40, seed=1).items()
+    }
+    users = torch.randint(0, 30, (600,), generator=random)
+    items = torch.randint(0, 40, (600, 5), generator=random)
+    found = Network(tensors, dropout=0).gradients(users, items, np.random.default_rng(1))
+    leaves = {name: each.clone().requires_grad_() for name, each in tensors.items()}
+    loss = _plain_loss(leaves, users, items)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert found.loss == pytest.approx(loss.item())
+    for name, leaf in leaves.items():
+        assert leaf.grad is not None
+        if name in found.dense:
+            torch.testing.assert_close(found.dense[name], leaf.grad)
+        else:
+            rows = found.users if name.endswith("users") else found.items
+            torch.testing.assert_close(found.rows[name], leaf.grad[rows])
+
+
+def _plain_loss(
+    tensors: dict[str, torch.Tensor], users: torch.Tensor, items: torch.Tensor
+) -> torch.Tensor:
+    """As the paper writes it."""
+    who = users[:, None].expand_as(items)
+    parts = []
+    if "mf.users" in tensors:
+        parts.append(tensors["mf.users"][who] * tensors["mf.items"][items])
+    if "mlp.users" in tensors:
+        hidden = torch.cat([tensors["mlp.users"][who], tensors["mlp.items"][items]], -1)
+        for number in range(3):
+            weight, bias = tensors[f"layers.{number}.weight"], tensors[f"layers.{number}.bias"]
+            hidden = torch.relu(hidden @ weight.T + bias)
+        parts.append(hidden)
+    logits = torch.cat(parts, -1) @ tensors["output.weight"] + tensors["output.bias"]
+    labels = torch.zeros_like(logits)
+    labels[:, 0] = 1
+    return torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
+
+
+def test_dropout_keeps_the_mean_and_the_backward_pass_uses_the_same_masks() -> None:
+    """Along the gradient the loss falls as fast as its norm says, masks and all."""
+    recipe = make_recipe(NeuralRecipe, {"factor_num": 4, "dropout": 0.3})
+    random = torch.Generator().manual_seed(3)
+    tensors = {
+        name: each.double() + 0.3 * torch.randn(each.shape, generator=random).double()
+        for name, each in first_tensors(recipe, 30, 40, seed=1).items()
+    }
+    users = torch.randint(0, 30, (50,), generator=random)
+    items = torch.randint(0, 40, (50, 5), generator=random)
+    network = Network(tensors, recipe.dropout)
+    found = network.gradients(users, items, np.random.default_rng(5))
+    whole = {name: each.clone() for name, each in found.dense.items()}
+    for name, rows in found.rows.items():
+        whole[name] = torch.zeros_like(tensors[name])
+        whole[name][found.users if name.endswith("users") else found.items] = rows
+    norm = sum(float((each**2).sum()) for each in whole.values())
+    losses = []
+    for sign in (1, -1):
+        for name, gradient in whole.items():
+            tensors[name] += sign * 1e-5 * gradient
+        losses.append(network.gradients(users, items, np.random.default_rng(5)).loss)
+        for name, gradient in whole.items():
+            tensors[name] -= sign * 1e-5 * gradient
+    assert (losses[0] - losses[1]) / 2e-5 == pytest.approx(norm, rel=1e-4)
