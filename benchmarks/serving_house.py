@@ -96,7 +96,7 @@ def neumf(seed: int) -> Neural:
 
 async def prepared(home: Path) -> tuple[str, list[str]]:
     """A key, and the ids of two approved versions, in a fresh house at `home`."""
-    wiring.SOLUTIONS = ()
+    wiring.solutions = list
     dispatcher = wiring.build(Settings.load(home=home))
     platform = dispatcher.platform
     made = await platform.accounts.create_workspace("Bench")
@@ -120,7 +120,7 @@ async def prepared(home: Path) -> tuple[str, list[str]]:
 
 async def redeploy(home: Path, version: str, scaling: Scaling | None = None) -> None:
     """Deploy a version from another process than the one that serves, as a pipeline does."""
-    wiring.SOLUTIONS = ()
+    wiring.solutions = list
     dispatcher = wiring.build(Settings.load(home=home))
     platform = dispatcher.platform
     workspace = (await platform.accounts.all_workspaces())[0].id
