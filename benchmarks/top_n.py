@@ -153,9 +153,13 @@ async def beside_lance(
     for user in range(ASKED):
         started = time.perf_counter()
         query = table.query().nearest_to(users[user]).distance_type("dot")
-        rows = await query.nprobes(96).refine_factor(10).select(["id", "_distance"]).limit(
-            COUNT + 30
-        ).to_list()
+        rows = (
+            await query.nprobes(96)
+            .refine_factor(10)
+            .select(["id", "_distance"])
+            .limit(COUNT + 30)
+            .to_list()
+        )
         walls.append((time.perf_counter() - started) * 1000)
         hits = [row["id"] for row in rows if allowed[user][row["id"]]][:COUNT]
         found += len(set(hits) & truth[user])

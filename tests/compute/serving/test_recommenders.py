@@ -12,6 +12,7 @@ from stoa.compute.networks.recommenders.item_to_item import Ease, ItemNeighbours
 from stoa.compute.networks.recommenders.popularity import Popularity
 from stoa.compute.networks.recommenders.recommender import Recommender
 from stoa.compute.serving.attributes import write_attributes
+from stoa.compute.serving.inverted_lists import build_lists, write_lists
 from stoa.compute.serving.recommenders import Recommending, load
 from stoa.compute.serving.servable import kind_of
 from stoa.compute.serving.servable import load as load_kind
@@ -123,6 +124,20 @@ def test_what_was_seen_left_out_or_filtered_never_comes_and_never_starves(
         {"user": "u4", "count": 5, "within": ["i1", "i2", "gone"], "seen": True}
     )
     assert sorted(few["items"]) == ["i1", "i2"]
+
+
+def test_a_large_catalogue_is_searched_by_its_index(tmp_path: Path) -> None:
+    model = ials(interactions())
+    folder = saved(model, tmp_path / "model")
+    write_lists(folder, build_lists(model.factors().items))  # type: ignore[union-attr]
+    serving, plain = load(folder), served(ials(interactions()), tmp_path / "plain")
+    scored: list[int] = []
+    whole = serving._scores
+    serving._scores = lambda *given: scored.append(1) or whole(*given)  # type: ignore[assignment, func-returns-value]
+    for user in range(20):
+        asked = {"user": f"u{user}", "count": 20, "exclude": ["i1", "i2"]}
+        assert serving.recommend(asked)["items"] == plain.recommend(asked)["items"]
+    assert scored == []
 
 
 def test_an_item_nobody_had_stands_among_its_like(serving: Recommending) -> None:

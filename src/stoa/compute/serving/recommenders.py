@@ -109,7 +109,14 @@ class Recommending:
         if user is not None and not payload.get("seen"):
             left_out.append(self._model.seen.of(user).astype(np.int64))
         allowed = self._allowed(payload, np.concatenate(left_out))
-        hits = self._top.of_scores(lambda items: self._scores(user, history, items), count, allowed)
+
+        def score(items: Indices) -> Scores:
+            return self._scores(user, history, items)
+
+        if user is not None and not len(history):
+            hits = self._top.of_user(user, count, allowed, score)
+        else:
+            hits = self._top.of_scores(score, count, allowed)
         return {**self._told(hits), "known_user": user is not None}
 
     def similar(self, payload: dict[str, Any]) -> dict[str, Any]:
