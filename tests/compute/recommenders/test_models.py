@@ -1,10 +1,12 @@
 """Every model of the family: it learns what is there, survives being saved, and refuses what is spoilt."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from stoa.base.errors import InvalidInput
@@ -18,7 +20,7 @@ from stoa.compute.networks.recommenders.artefact import (
 from stoa.compute.networks.recommenders.blend import Blend
 from stoa.compute.networks.recommenders.interactions import Ids, Interactions
 from stoa.compute.networks.recommenders.popularity import Popularity
-from stoa.compute.networks.recommenders.recommender import Recommender
+from stoa.compute.networks.recommenders.recommender import Recommender, Scores
 from stoa.compute.training.recommenders.fitting import Data, choose_weights, fit
 from stoa.compute.training.recommenders.judging import HeldOut, judge
 from stoa.compute.training.recommenders.recipes import (
@@ -228,9 +230,9 @@ def test_a_blend_takes_the_better_part(shop: tuple[Interactions, HeldOut]) -> No
     class Knows(Popularity):
         """Scores what was held out 1 and the rest 0."""
 
-        def score_many(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        def score_many(self, users: NDArray[np.int64], items: NDArray[np.int64]) -> Scores:
             right = held_out.items[np.searchsorted(held_out.users, users)]
-            return (items == right[:, None]).astype(np.float32)
+            return np.asarray(items == right[:, None], np.float32)
 
     models: list[Recommender] = [Popularity(train), Knows(train)]
     weights = choose_weights(models, held_out, 10)
@@ -247,8 +249,6 @@ def test_ease_refuses_a_catalogue_too_large_for_it(shop: tuple[Interactions, Hel
 
 def _mend_sum(folder: Path) -> None:
     """As somebody would who changes a file on purpose."""
-    import hashlib  # noqa: PLC0415
-
     described = json.loads((folder / MODEL).read_text())
     described["sha256"][WEIGHTS] = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     (folder / MODEL).write_text(json.dumps(described))
