@@ -4,7 +4,6 @@ import asyncio
 import csv
 import io
 import random
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -49,13 +48,13 @@ async def served(desk: Desk) -> str:
 
 
 @pytest.fixture
-async def open_shop(desk: Desk) -> AsyncIterator[Desk]:
+async def open_shop(desk: Desk) -> Desk:
     """A shop whose first model serves."""
     await desk.call("settings_set", models=["popularity", "ease"])
     await desk.add(shop())
     first = await made(desk)
     assert first.outcome is Outcome.DEPLOYED, first.reason
-    yield desk
+    return desk
 
 
 async def test_from_a_file_to_answers_and_a_worse_retrain_kept_out(open_shop: Desk) -> None:
@@ -86,7 +85,10 @@ async def test_from_a_file_to_answers_and_a_worse_retrain_kept_out(open_shop: De
     again = await made(desk)
     assert again.outcome is Outcome.KEPT_OUT
     assert "not above the champion's" in again.reason
-    assert [each.cached for each in again.steps if each.name in ("prepare", "train")] == [True, False]
+    assert [each.cached for each in again.steps if each.name in ("prepare", "train")] == [
+        True,
+        False,
+    ]
     assert all(each.cached for step in again.steps if step.name == "train" for each in step.parts)
 
     await desk.add(shop(mixed_up=True), replace=True)
@@ -143,7 +145,9 @@ async def test_another_workspace_finds_none_of_it(open_shop: Desk, bob: Caller) 
     assert (await stranger.call("models")).models == []
 
 
-async def test_the_event_starts_it_and_a_person_lets_it_serve(house: Dispatcher, desk: Desk) -> None:
+async def test_the_event_starts_it_and_a_person_lets_it_serve(
+    house: Dispatcher, desk: Desk
+) -> None:
     await desk.call("settings_set", models=["ease"], approval=True)
     file = await desk.upload("monday.csv", shop())
     added = await desk.settled(await desk.start("add_interactions", file=file, partition="monday"))
@@ -190,7 +194,10 @@ async def test_challenged_promoted_and_rolled_back(open_shop: Desk) -> None:
     run = await made(desk)
     assert run.outcome is Outcome.DEPLOYED, run.reason
     view = await desk.call("endpoint")
-    assert [(each.arm, each.share) for each in view.arms] == [("champion", 0.5), ("challenger", 0.5)]
+    assert [(each.arm, each.share) for each in view.arms] == [
+        ("champion", 0.5),
+        ("challenger", 0.5),
+    ]
     arms = {(await desk.call("recommend", user=f"u{n}", limit=1)).arm for n in range(20)}
     assert arms == {"champion", "challenger"}
     won = await desk.call("end_test", winner="challenger")
@@ -210,7 +217,9 @@ async def test_a_deploy_that_dies_half_way_leaves_what_served(
     async def wrong(*_: Any) -> str:
         return "rank answers nonsense."
 
-    with monkeypatch.context() as broken:  # what can't be provoked from outside: wrong answers, live
+    with (
+        monkeypatch.context() as broken
+    ):  # what can't be provoked from outside: wrong answers, live
         broken.setattr(endpoints, "smoke_test", wrong)
         with pytest.raises(Refused, match="nonsense"):
             await made(desk)

@@ -43,7 +43,7 @@ async def page(context: PageContext) -> None:
     """Everything between the page's head and its end."""
     found: Shops = await context.call("shops", {})
     names = [each.name for each in found.shops] or ["shop"]
-    place = tag("div")
+    place = tag("div", "", "stack")
 
     async def build(shop: str) -> None:
         place.clear()

@@ -72,12 +72,10 @@ class _Pipeline:
     async def _draw_run(self, run: PipelineRun | None) -> None:
         if run is not None and run == self._shown:
             return
-        before = self._shown
-        if run is not None and before is not None and self._graph is not None:
-            if (run.id, run.outcome, run.checks) == (before.id, before.outcome, before.checks):
-                self._graph.update(graph_of(run))
-                self._shown = run
-                return
+        if run is not None and self._graph is not None and self._is_alike(run):
+            self._graph.update(graph_of(run))
+            self._shown = run
+            return
         self._shown, self._graph = run, None
         self._run.clear()
         with self._run:
@@ -86,6 +84,15 @@ class _Pipeline:
                             symbol="account_tree")  # fmt: skip
                 return
             self._whole(run)
+
+    def _is_alike(self, run: PipelineRun) -> bool:
+        """Whether only the graph differs from what is shown."""
+        before = self._shown
+        return before is not None and (run.id, run.outcome, run.checks) == (
+            before.id,
+            before.outcome,
+            before.checks,
+        )
 
     def _whole(self, run: PipelineRun) -> None:
         words, tone, symbol = OUTCOMES[run.outcome]
