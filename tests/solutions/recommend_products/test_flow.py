@@ -91,9 +91,13 @@ async def test_from_a_file_to_answers_and_a_worse_retrain_kept_out(open_shop: De
     ]
     assert all(each.cached for step in again.steps if step.name == "train" for each in step.parts)
 
+    plain = await made(desk, models=["popularity"])
+    assert plain.outcome is Outcome.KEPT_OUT, plain.reason
+    await desk.call("settings_set", models=["ease"], margin=0.1)
     await desk.add(shop(mixed_up=True), replace=True)
     worse = await made(desk)
     assert worse.outcome is Outcome.KEPT_OUT, worse.reason
+    assert "plus the margin of 0.1" in worse.reason
     assert await served(desk) == version.id
     assert len((await desk.call("models")).models) == 1
 
