@@ -42,7 +42,8 @@ async def _show_for(show: _Show, shop: str, context: PageContext) -> None:
 async def page(context: PageContext) -> None:
     """Everything between the page's head and its end."""
     found: Shops = await context.call("shops", {})
-    names = [each.name for each in found.shops] or ["shop"]
+    served_first = sorted(found.shops, key=lambda each: (not each.models, each.name))
+    names = [each.name for each in served_first] or ["shop"]
     place = tag("div", "", "stack")
 
     async def build(shop: str) -> None:
