@@ -1,5 +1,7 @@
 """The pipeline: bring data in, start a run, see its graph live, decide, do a step again; history; settings."""
 
+from typing import Any
+
 from nicegui import ui
 
 from stoa.base.errors import StoaError
@@ -247,7 +249,7 @@ class _Pipeline:
         async def take(file: Uploaded) -> None:
             trouble.clear()
             operation = str(what.value)
-            asked = {"file": file.id, "shop": self._shop}
+            asked: dict[str, Any] = {"file": file.id, "shop": self._shop}
             if operation == "add_interactions":
                 asked |= {"replace": bool(replace.value)}
             try:
