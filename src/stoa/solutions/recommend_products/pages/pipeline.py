@@ -122,18 +122,17 @@ class _Pipeline:
             tag("p", told, "soft small wrap-anywhere")
 
     def _decide(self, run: PipelineRun) -> None:
-        with notice("A person decides whether the new model may serve", tone="warn", test="asked"):
-            if self._context.caller.role in REVIEWERS and run.model:
-                with tag("div", "", "line"):
-                    button("Approve", lambda: self._answer(run, "approve"), kind="primary",
-                           css="button-small", test="approve-run")  # fmt: skip
-                    button(
-                        "Reject",
-                        lambda: self._answer(run, "reject"),
-                        css="button-small",
-                        test="reject-run",
-                    )
-                    link("Or in the inbox", "/inbox", "small")
+        notice("A person decides whether the new model may serve", tone="warn", test="asked")
+        if self._context.caller.role in REVIEWERS and run.model:
+            with tag("div", "", "line"):
+                button(
+                    "Approve",
+                    lambda: self._answer(run, "approve"),
+                    kind="primary",
+                    test="approve-run",
+                )
+                button("Reject", lambda: self._answer(run, "reject"), test="reject-run")
+                link("Or in the inbox", "/inbox", "small")
 
     async def _answer(self, run: PipelineRun, operation: str) -> None:
         await self._context.call(operation, {"model": run.model})
