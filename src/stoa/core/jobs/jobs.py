@@ -157,8 +157,12 @@ class Jobs:
         if on_start is not None:
             await on_start(view.id)
         if view.state is not JobState.DONE:
-            async with self._places:
-                view = await self._follow(caller, view, launch, launcher, on_progress)
+            self._followed.add(view.id)  # while it waits for a place, too: else the sweep stops it
+            try:
+                async with self._places:
+                    view = await self._follow(caller, view, launch, launcher, on_progress)
+            finally:
+                self._followed.discard(view.id)
         if view.state is JobState.DONE:
             return view
         if view.state is JobState.CANCELLED:

@@ -12,6 +12,7 @@ from stoa.base.identity.caller import EVERYONE
 from stoa.contract import PageContext
 from stoa.solutions.recommend_products.pages.endpoint import show_endpoint
 from stoa.solutions.recommend_products.pages.models import show_models
+from stoa.solutions.recommend_products.pages.pipeline import show_pipeline_page
 from stoa.solutions.recommend_products.pages.runs import show_runs
 from stoa.solutions.recommend_products.pages.trying import show_trying
 from stoa.solutions.recommend_products.schema import Shops
@@ -27,6 +28,7 @@ def _tabs(shop: str) -> list[Tab]:
 
     return [
         Tab("trying", "Try a user", "person_search", EVERYONE, of(show_trying)),
+        Tab("pipeline", "Pipeline", "account_tree", EVERYONE, of(show_pipeline_page)),
         Tab("runs", "Runs", "insights", EVERYONE, of(show_runs)),
         Tab("models", "Models", "model_training", EVERYONE, of(show_models)),
         Tab("endpoint", "Endpoint", "cloud_done", EVERYONE, of(show_endpoint)),
@@ -40,8 +42,9 @@ async def _show_for(show: _Show, shop: str, context: PageContext) -> None:
 async def page(context: PageContext) -> None:
     """Everything between the page's head and its end."""
     found: Shops = await context.call("shops", {})
-    names = [each.name for each in found.shops] or ["shop"]
-    place = tag("div")
+    served_first = sorted(found.shops, key=lambda each: (not each.models, each.name))
+    names = [each.name for each in served_first] or ["shop"]
+    place = tag("div", "", "stack")
 
     async def build(shop: str) -> None:
         place.clear()

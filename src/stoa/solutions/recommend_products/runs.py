@@ -21,6 +21,7 @@ from stoa.solutions.recommend_products.schema import (
     PipelineRequest,
     PipelineRun,
     PipelineRuns,
+    StepPart,
     StepView,
 )
 
@@ -170,16 +171,21 @@ def _candidates(nodes: dict[str, Node], verdict: dict[str, Any]) -> list[Candida
 
 
 def _step(node: Node, after: list[str]) -> StepView:
-    jobs = node.job_ids or [each for item in node.items for each in item.job_ids]
-    return StepView(
-        name=node.name,
-        title=node.title,
-        state="cached" if node.cached and node.state is StepState.DONE else node.state.value,
-        after=after,
-        message=node.error or node.reason or node.message,
-        job=jobs[-1] if jobs else "",
-        seconds=node.seconds or 0.0,
-    )
+    parts = [StepPart(**_part(item)) for item in node.items]
+    return StepView(**_part(node), name=node.name, after=after, parts=parts)
+
+
+def _part(item: StepItem) -> dict[str, Any]:
+    return {
+        "title": item.title,
+        "state": item.state.value,
+        "message": item.error or item.reason or item.message,
+        "done": item.done,
+        "total": item.total,
+        "seconds": item.seconds,
+        "cached": item.cached,
+        "job": item.job_ids[-1] if item.job_ids else "",
+    }
 
 
 async def _curve(call: Call, view: PipelineRun, candidate: Candidate) -> Curve:

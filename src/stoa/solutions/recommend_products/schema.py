@@ -216,19 +216,30 @@ class Candidate(Result):
     """Why it could not be trained or judged; empty where it was."""
 
 
-class StepView(Result):
-    """One step of a run of the pipeline."""
+class StepPart(Result):
+    """One of several that a step goes over, such as one model that is trained."""
 
-    name: str
     title: str
     state: str
-    """`pending`, `running`, `waiting` (for a person), `done`, `cached`, `skipped`, `failed`, `cancelled`."""
+    message: str
+    done: int
+    total: int
+    seconds: float | None
+    cached: bool
+    job: str
+
+
+class StepView(StepPart):
+    """One step of a run of the pipeline.
+
+    `state` is `pending`, `running`, `waiting` (for a person), `done`, `skipped`, `failed` or `cancelled`;
+    `cached` says that an earlier run came to it with the same data, parameters and code.
+    """
+
+    name: str
     after: list[str]
     """Names of the steps that it waits for."""
-    message: str
-    job: str
-    """Id of the training process behind it; empty where there is none."""
-    seconds: float
+    parts: list[StepPart]
 
 
 class PipelineRun(Result):

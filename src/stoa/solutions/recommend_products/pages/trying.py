@@ -30,11 +30,38 @@ _RECOMMENDED = 12
 _CANDIDATES = 25
 _HISTORY = 18
 _NEW = "somebody new"
+_USERS = 60
+_LOOK_EVERY = 2.0
 
 
 async def show_trying(context: PageContext, shop: str) -> None:
-    """The tab."""
-    await _Trying(context, shop).show()
+    """The tab; where nothing is there to try yet, it looks again until there is."""
+    place = tag("div", "", "stack")
+
+    async def look() -> None:
+        try:
+            found: Users = await context.call("users", {"shop": shop, "limit": _USERS})
+            await context.call("endpoint", {"shop": shop})
+        except NotFound as error:
+            if not place.default_slot.children:
+                with place:
+                    _nothing_yet(error)
+            return
+        looking.cancel()
+        place.clear()
+        with place:
+            await _Trying(context, shop).show(found)
+
+    looking = ui.timer(_LOOK_EVERY, lambda: guarded(look), immediate=False)
+    await look()
+
+
+def _nothing_yet(error: NotFound) -> None:
+    empty_state(
+        "Nobody can be tried yet",
+        f"{error.message} Add a file of who had what, and when, under Pipeline: a model is trained from it.",
+        symbol="storefront",
+    )
 
 
 class _Trying:
@@ -47,17 +74,8 @@ class _Trying:
         self._known: dict[str, Product] = {}
         self._category = ""
 
-    async def show(self) -> None:
+    async def show(self, found: Users) -> None:
         """Choose somebody, and show what they are offered."""
-        try:
-            found: Users = await self._context.call("users", {"shop": self._shop, "limit": 60})
-        except NotFound:
-            empty_state(
-                "No interactions yet",
-                "Add a file under Pipeline: who had what, and when. Models are trained from it.",
-                symbol="storefront",
-            )
-            return
         categories = await self._categories()
         with tag("div", "", "line", role="group", aria_label="Whom to try"):
             self._field = ui.select(

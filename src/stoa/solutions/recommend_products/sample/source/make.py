@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pictures import DRAWINGS, picture
+from pictures import DRAWINGS, picture  # type: ignore[import-not-found]  # beside this script
 
 FOLDER = Path(__file__).parents[1]
 SEED = 20_250_131
