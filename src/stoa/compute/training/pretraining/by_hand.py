@@ -36,7 +36,7 @@ def turned_qkv(groups: Tensor, rotary: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 class _RmsNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        length: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
         scale = (length.square() / x.shape[-1] + eps).rsqrt()
         unit = x * scale
         ctx.save_for_backward(unit, scale, weight)
@@ -78,24 +78,22 @@ class _TurnedQkv(torch.autograd.Function):
         turned = torch.view_as_real(_pairs(groups[:, :, :, :-1]) * rotary[:, None, None]).flatten(
             -2
         )
-        q, k = turned.split([queries, 1], dim=3)
+        q, k = torch.split(turned, [queries, 1], dim=3)
         return q, k, groups[:, :, :, -1:].contiguous()
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         out = grads[0].new_empty(ctx.shape)
         back = ctx.rotary.conj()[:, None, None]
-        queries = ctx.shape[3] - 2
-        for grad, place in zip(grads, out.split([queries, 1, 1], dim=3), strict=True):
-            if place.storage_offset() == (queries + 1) * ctx.shape[4]:
-                place.copy_(grad)  # values are not turned
-            else:
-                torch.mul(_pairs(grad), back, out=_pairs(place))
+        to_q, to_k, to_v = torch.split(out, [ctx.shape[3] - 2, 1, 1], dim=3)
+        for grad, place in ((grads[0], to_q), (grads[1], to_k)):
+            torch.mul(_pairs(grad), back, out=_pairs(place))
+        to_v.copy_(grads[2])  # values are not turned
         return out, None
 
 
 def _pairs(x: Tensor) -> Tensor:
-    """Neighbours of the last dimension as complex numbers, in the same memory where that goes."""
+    """Neighbours of the last dimension as complex numbers, in the same memory where they are neighbours."""
     if x.stride(-1) != 1:
         x = x.contiguous()
-    return torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+    return torch.view_as_complex(x.view(*x.shape[:-1], -1, 2))
