@@ -145,7 +145,8 @@ def marks(folder: Path) -> Iterator[Mark]:
         for line in file:
             try:
                 mark = _mark(json.loads(line))
-            except (ValueError, KeyError, TypeError):  # half-written, or not from here
+            # Half-written, or not from here.
+            except (ValueError, KeyError, TypeError, OverflowError):
                 continue
             yield mark
 
