@@ -129,9 +129,10 @@ class Supervised:
     def ended(self) -> float:
         """Wait until the supervisor has said its last word; return the time."""
         while time.monotonic() < self._until:
+            code = self.process.poll()
             if any(mark.name == "end" for mark in marks(self.folder)):
                 return time.time()
-            assert self.process.poll() is None, self.log()
+            assert code is None, self.log()
             time.sleep(0.05)
         raise AssertionError(f"it did not end:\n{self.log()}")
 
