@@ -16,12 +16,12 @@ import argparse
 import json
 import os
 import pickle
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def learning(place: Path, checkout: Path, text: Path, iterations: int) -> None:
-    """Both to the end, one after the other, each alone with one thread."""
+    """Both to the end, side by side with one thread each, so that both meet the same machine."""
     ours = place / "ours"
     ours.mkdir()
     recipe = load("tinyshakespeare").with_changes(
@@ -94,10 +94,12 @@ def learning(place: Path, checkout: Path, text: Path, iterations: int) -> None:
     )
     (ours / "recipe.json").write_text(recipe.model_dump_json(), encoding="utf-8")
     train = ["-m", "stoa.compute.training.pretraining.train", "--folder", str(ours)]
-    our_cpu = cpu_of([sys.executable, *train], ROOT)[0]
     steps = [f"--max_iters={iterations}", f"--lr_decay_iters={iterations}"]
     script = [sys.executable, "train.py", *CPU_SETTING, *steps, "--always_save_checkpoint=True"]
-    their_cpu, printed = cpu_of(script, checkout)
+    with ThreadPoolExecutor(2) as both:
+        mine = both.submit(cpu_of, [sys.executable, *train], ROOT)
+        its = both.submit(cpu_of, script, checkout)
+    our_cpu, their_cpu, printed = mine.result()[0], *its.result()
     their_loss = json.loads(cpu_of([sys.executable, "-c", SCORE], checkout)[1].splitlines()[-1])
     result = json.loads((ours / "result.json").read_text())["metrics"]
     note = f"{iterations} iterations, whole validation text"
@@ -176,18 +178,19 @@ def write_tokens(text: Path, folder: Path) -> Path:
 
 def cpu_of(command: list[str], folder: Path) -> tuple[float, str]:
     """CPU seconds of a process from start to end, and what it printed."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return seconds, done.stdout
+    with tempfile.TemporaryFile("w+") as printed:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")},
+            stdout=printed,
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+        printed.seek(0)
+        return used.ru_utime + used.ru_stime, printed.read()
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ def trainer_steps(recipe: Recipe, device: torch.device, steps: int) -> Measured:
             max_steps=steps + 1,
             bf16=True,
             optim="adamw_torch_fused",
-            gradient_checkpointing=recipe.efficiency.recompute != "none",
+            activation_checkpointing=recipe.efficiency.recompute != "none",
             torch_compile=recipe.efficiency.compile,
             logging_strategy="no",
             save_strategy="no",

@@ -126,6 +126,16 @@ class Supervised:
                 return time.time()
         raise AssertionError("the supervisor did not start")
 
+    def ended(self) -> float:
+        """Wait until the supervisor has said its last word; return the time."""
+        while time.monotonic() < self._until:
+            code = self.process.poll()
+            if any(mark.name == "end" for mark in marks(self.folder)):
+                return time.time()
+            assert code is None, self.log()
+            time.sleep(0.05)
+        raise AssertionError(f"it did not end:\n{self.log()}")
+
     def at(self, step: int, ranks: int = 2) -> dict[int, dict[str, Any]]:
         """Wait until all ranks of the try have made a step; return their signs of life."""
         for found in self._polled():

@@ -16,23 +16,25 @@ from stoa.compute.training.pretraining import engine, train
 from stoa.compute.training.pretraining.recipe import from_dict, load
 from stoa.core.jobs.folder import RunFolder
 
-WORDS = [
+pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
+
+WORDS = (
     "the",
     "quick",
     "brown",
     "fox",
     "jumps",
     "over",
-    "the",
+    "a",
     "lazy",
     "dog",
     "and",
     "runs",
     "away",
     "from",
-    "the",
+    "one",
     "cat",
-]
+)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from transformers import LlamaConfig
 from transformers.modeling_utils import PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
+from stoa.compute.training.pretraining import norm
 from stoa.compute.training.pretraining.interfaces import IGNORED
 
 Rotary = Tensor  # [S, D / 2] complex64, or [2, S, D / 2] cosines and sines
@@ -45,6 +46,8 @@ class Norm(nn.Module):
         self.eps = eps
 
     def forward(self, x_BSH: Tensor) -> Tensor:  # noqa: N803  shape suffixes
+        if norm.worth_it(x_BSH):
+            return norm.rms_norm(x_BSH, self.weight, self.eps)
         return F.rms_norm(x_BSH, self.weight.shape, self.weight, self.eps)
 
 
@@ -190,6 +193,7 @@ class Llama(PreTrainedModel):
         self.model = Decoder(config)
         self.lm_head = Head(config)
         self.all_tied_weights_keys: dict[str, str] = {}
+        self.compiled = False  # compilers know no complex numbers
         self._rotaries: dict[tuple[Any, ...], Rotary] = {}
         self.init_parallel_plans()
 
@@ -216,7 +220,7 @@ class Llama(PreTrainedModel):
                 cos, sin = embedding(torch.empty(0, dtype=torch.float32), positions)
             half = self.config.head_dim // 2
             cos, sin = cos[0, :, :half], sin[0, :, :half]
-            complex_ = dtype == torch.float32 and device.type == "cpu"
+            complex_ = dtype == torch.float32 and device.type == "cpu" and not self.compiled
             self._rotaries[key] = (
                 torch.complex(cos, sin) if complex_ else torch.stack((cos, sin)).to(dtype)
             )
