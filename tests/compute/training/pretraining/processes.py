@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[4]
 
 
-def torchrun(ranks: int, module: str, *arguments: str, seconds: float = 100) -> str:
+def torchrun(ranks: int, module: str, *arguments: str, seconds: float = 400) -> str:
     """Run a module on `ranks` processes to its end. Returns what they printed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

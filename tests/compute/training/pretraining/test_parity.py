@@ -22,11 +22,10 @@ def undivided() -> list[Any]:
     return run(recipe_with({}), ALONE)[1]
 
 
-def told_by(tmp_path: Path, ranks: int, changes: dict[str, Any]) -> dict[str, Any]:
+def told_by(tmp_path: Path, ranks: int, changes: dict[str, Any], *arguments: str) -> dict[str, Any]:
     out = tmp_path / "told.json"
-    torchrun(
-        ranks, "tests.compute.training.pretraining.twenty_steps", str(out), json.dumps(changes)
-    )
+    module = "tests.compute.training.pretraining.twenty_steps"
+    torchrun(ranks, module, str(out), json.dumps(changes), *arguments)
     found: dict[str, Any] = json.loads(out.read_text())
     return found
 
@@ -88,6 +87,18 @@ LAYOUTS: list[tuple[str, int, dict[str, Any]]] = [
 def test_layout(tmp_path: Path, undivided: list[Any], ranks: int, changes: dict[str, Any]) -> None:
     told = told_by(tmp_path, ranks, changes)
     np.testing.assert_allclose(told["steps"], undivided, atol=SAME, rtol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
+def test_a_run_goes_on_over_other_layouts(tmp_path: Path, undivided: list[Any]) -> None:
+    """Seven steps sharded, seven with tensor and sequence parallelism, the last six in one process."""
+    place = tmp_path / "checkpoints"
+    parallel = {"layout.tensor": 2, "layout.sequence_parallel": True}
+    told = told_by(tmp_path, 2, {}, "7", str(place))["steps"]
+    told += told_by(tmp_path, 2, parallel, "14", str(place))["steps"]
+    told += run(recipe_with({}), ALONE, kept=place)[1]
+    np.testing.assert_allclose(told, undivided, atol=SAME, rtol=0)
 
 
 @pytest.mark.slow

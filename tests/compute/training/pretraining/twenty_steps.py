@@ -1,7 +1,9 @@
-"""A rank of a parity run: twenty steps on the same sequences whatever the layout. Prints nothing; the first
-rank writes losses, norms and a digest of the weights to the file that is named.
+"""A rank of a parity run: twenty steps on the same sequences whatever the layout. The first rank writes
+losses and norms to the file that is named.
 
-    torchrun … -m tests.compute.training.pretraining.twenty_steps OUT CHANGES
+    torchrun … -m tests.compute.training.pretraining.twenty_steps OUT CHANGES [LAST CHECKPOINTS]
+
+With a folder of checkpoints it goes on from what is there, and leaves one behind step LAST.
 """
 
 import json
@@ -13,7 +15,7 @@ import numpy as np
 import torch
 
 from stoa.compute.training.pretraining import sharding
-from stoa.compute.training.pretraining.build import whole_weights
+from stoa.compute.training.pretraining.checkpoints import Checkpointer
 from stoa.compute.training.pretraining.engine import Engine
 from stoa.compute.training.pretraining.interfaces import IGNORED, Batch
 from stoa.compute.training.pretraining.layout import resolve
@@ -44,31 +46,36 @@ def sequences(step: int) -> Batch:
     return Batch(drawn[:, :-1].copy(), labels)
 
 
-def run(recipe: Recipe, world: sharding.World, steps: int = STEPS) -> tuple[Engine, list[Any]]:
-    """Train on them. Returns the engine, and loss and norm of every step."""
+def run(
+    recipe: Recipe, world: sharding.World, last: int = STEPS, kept: Path | None = None
+) -> tuple[Engine, list[Any]]:
+    """Train on them, on from a checkpoint where there is one. Returns the engine, and loss and norm of
+    every step that was made."""
     layout = resolve(recipe, world.size, VOCABULARY)
     engine = Engine(recipe, layout, world, VOCABULARY)
+    checkpoints = Checkpointer(kept) if kept is not None else None
+    if checkpoints is not None:
+        checkpoints.load(engine)
     share = SEQUENCES // layout.data
     rows = slice(layout.data_rank(world.rank) * share, (layout.data_rank(world.rank) + 1) * share)
     told = []
-    for number in range(steps):
+    for number in range(engine.steps, last):
         whole = sequences(number)
         step = engine.step(Batch(whole.tokens[rows].copy(), whole.labels[rows].copy()))
         told.append((step.loss, step.norm))
+    if checkpoints is not None:
+        checkpoints.save(engine.steps, engine, wait=True)
     return engine, told
 
 
 def main() -> None:
     out, changes = Path(sys.argv[1]), json.loads(sys.argv[2])
+    last, kept = (int(sys.argv[3]), Path(sys.argv[4])) if len(sys.argv) > 3 else (STEPS, None)
     torch.set_num_threads(1)
     world = sharding.join()
-    engine, told = run(recipe_with(changes), world)
-    found = whole_weights(engine.model, keep=world.first)
+    _, told = run(recipe_with(changes), world, last, kept)
     if world.first:
-        sums = {name: float(part.double().norm()) for name, part in found.items()}
-        out.write_text(json.dumps({"steps": told, "sums": sums, "norm": engine.parameter_norm()}))
-    else:
-        engine.parameter_norm()
+        out.write_text(json.dumps({"steps": told}))
     sharding.leave()
 
 
