@@ -133,6 +133,9 @@ class Settings(BaseSettings):
     job_concurrency: int = Field(
         2, gt=0, description="Processes that train at once, for each worker process of Stoa."
     )
+    job_days: int = Field(
+        7, gt=0, description="Days for which run folders of jobs that ended are kept."
+    )
     ray_address: str = Field(
         "",
         description="Address of a Ray cluster's dashboard, http://head:8265; empty: jobs run here.",

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from stoa.base.database import Database
@@ -13,8 +14,9 @@ from stoa.base.identity.caller import Caller
 from stoa.base.objects import Objects
 from stoa.base.settings import Settings
 from stoa.core.jobs.following import Pace
-from stoa.core.jobs.job import Launch
+from stoa.core.jobs.job import JobState, Launch
 from stoa.core.jobs.jobs import Jobs
+from stoa.core.jobs.processes import MARK
 from stoa.core.registry.registry import Registry
 
 ROOT = Path(__file__).parents[3]
@@ -61,7 +63,7 @@ def jobs(build: Build) -> Jobs:
 def launch(**recipe: Any) -> Launch:
     """A launch of the test's trainer; keywords that are no field of a launch go into the recipe."""
     own = {name: recipe.pop(name) for name in list(recipe) if name in Launch.model_fields}
-    return Launch(module="tests.core.jobs.trainer", recipe=recipe, **own)
+    return Launch(**{"module": "tests.core.jobs.trainer", **own}, recipe=recipe)
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -77,3 +79,23 @@ async def job_of(jobs: Jobs, caller: Caller) -> str:
         if found:
             return found[0].id
         await asyncio.sleep(0.02)
+
+
+async def state_of(jobs: Jobs, caller: Caller, job_id: str, state: JobState) -> None:
+    """Wait until a job is in that state."""
+    while True:
+        if (await jobs.show(caller, job_id)).state is state:
+            return
+        await asyncio.sleep(0.02)
+
+
+def processes_of(job_id: str) -> list[int]:
+    """Numbers of all living processes of a job: its guard, its process, and theirs."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == job_id:
+                found.append(process.pid)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found

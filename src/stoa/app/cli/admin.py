@@ -7,6 +7,7 @@ printed once, where they are made.
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from stoa.base.identity.caller import Caller, Role
 from stoa.base.identity.people import UserView
 from stoa.base.settings import Settings
 from stoa.contract import Platform
+from stoa.core.registry.mlflow_export import MlflowExport
 from stoa.wiring import build
 
 T = TypeVar("T")
@@ -95,6 +97,28 @@ def user_link(target: Target, email: str) -> None:
     async def work(platform: Platform) -> dict[str, Any]:
         return {
             "password_link": await _link(platform, await platform.accounts.user_by_email(email))
+        }
+
+    _answer(target, work)
+
+
+@admin.command(
+    "export-mlflow", help="Copy a workspace's models to MLflow: https://host or sqlite:////file."
+)
+@click.argument("workspace_id")
+@click.argument("address")
+@click.pass_obj
+def export_mlflow(target: Target, workspace_id: str, address: str) -> None:
+    """Copy a workspace's models to MLflow."""
+
+    async def work(platform: Platform) -> dict[str, Any]:
+        caller = await _operator(platform, workspace_id)
+        export = MlflowExport(address)
+        return {
+            group.name: await export.export(
+                platform.registry, caller, group.name, partial(platform.jobs.curves, caller)
+            )
+            for group in await platform.registry.versions.groups(caller)
         }
 
     _answer(target, work)

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from stoa.base.database import EVERY_WORKSPACE, Database
 from stoa.base.errors import JobFailed
+from stoa.base.redaction import redact_text
 from stoa.core.jobs import rows
 from stoa.core.jobs.folder import LOG, RESULT, read_json
 from stoa.core.jobs.guard import LOCKED_CODE
@@ -65,6 +66,7 @@ class Following:
         self._latest: dict[str, float | str] = {}
         self._written = 0.0
         self._told = False
+        self._handle: dict[str, Any] | None = None
 
     async def to_end(self, on_progress: OnProgress | None) -> JobView:
         """Start, adopt or conclude, as often as the launch allows. The job as it ended."""
@@ -86,6 +88,8 @@ class Following:
         """The handle of a process that still works."""
         row = await self._write(lambda s: rows.locked(s, self._job.id))
         handle: dict[str, Any] | None = row.handle
+        if handle is None:
+            handle = await self._launcher.find(row.id, row.attempt, self._job.folder)
         self._latest = dict(row.latest)
         if handle is None:
             return None
@@ -109,6 +113,7 @@ class Following:
 
     async def _follow(self, handle: dict[str, Any], on_progress: OnProgress | None) -> None:
         """Read what comes until the guard is gone."""
+        self._handle = handle
         reader = await asyncio.to_thread(Reader, self._job.folder, self._job.launch.patterns)
         mirrored = time.monotonic()
         while True:
@@ -172,9 +177,10 @@ class Following:
     async def _lost(self, lost: int) -> JobView:
         """An attempt that left no word: the machine went down, or somebody killed the guard."""
         if lost >= MOST_LOST:
-            return await self._end(
-                JobState.FAILED, error="Its process vanished again and again.", handle=None
-            )
+            handle = self._handle
+            words = "" if handle is None else await self._launcher.words(self._job.folder, handle)
+            told = redact_text(f"Its process vanished again and again.\n{words}".strip())
+            return await self._end(JobState.FAILED, error=told, handle=None)
         await asyncio.sleep(_PAUSE if lost else 0)
         return await self._again(lost=lost + 1, handle=None)
 

@@ -5,8 +5,9 @@ at a limit or when it is told to (SIGTERM, or a file `stop`); and writes how it 
 worker: after a kill -9 of that, limits hold and nothing of the outcome is lost. Small on purpose: it
 imports neither the database nor torch.
 
-    launch.json   in: {"command": […], "seconds": …, "memory_mb": …, "grace": …, "with_parent": …}
+    launch.json   in: {"arguments": […], "seconds": …, "memory_mb": …, "grace": …, "with_parent": …}
     lock          locked while the guard or its process lives
+    guard.json    out: host, number and start time of the guard
     stop          in: its being there means that the work is to stop
     exit.json     out: {"code": …, "reason": "" | "time" | "memory" | "stopped", "seconds": …, "memory_mb": …}
 """
@@ -26,9 +27,11 @@ from typing import IO, Any, Final
 import psutil
 
 from stoa.core.jobs.folder import LOG, RESULT, RunFolder, write_whole
+from stoa.core.jobs.processes import handle_of
 
 LAUNCH: Final = "launch.json"
 LOCK: Final = "lock"
+GUARD: Final = "guard.json"
 STOP: Final = "stop"
 EXIT: Final = "exit.json"
 LOCKED_CODE: Final = 75
@@ -45,7 +48,7 @@ class Guard:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         plain: dict[str, Any] = json.loads((folder / LAUNCH).read_text(encoding="utf-8"))
-        self._command: list[str] = plain["command"]
+        self._command: list[str] = [sys.executable, *plain["arguments"]]
         self._seconds: float | None = plain.get("seconds")
         self._memory_mb: int | None = plain.get("memory_mb")
         self._grace: float = plain.get("grace", 10.0)
@@ -61,6 +64,7 @@ class Guard:
             return LOCKED_CODE
         for name in (STOP, EXIT, RESULT):  # of an attempt before; only here is it sure to be over
             (self._folder / name).unlink(missing_ok=True)
+        write_whole(self._folder / GUARD, handle_of(os.getpid()).model_dump_json())
         _adopt_orphans()
         signal.signal(signal.SIGTERM, self._tell)
         signal.signal(signal.SIGINT, self._tell)

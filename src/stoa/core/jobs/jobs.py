@@ -10,7 +10,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -23,7 +23,7 @@ from stoa.base.identity.caller import Caller
 from stoa.base.objects import Objects
 from stoa.base.settings import Settings
 from stoa.core.jobs import rows
-from stoa.core.jobs.folder import ARTEFACTS, LOG
+from stoa.core.jobs.folder import LOG
 from stoa.core.jobs.following import Following, Pace, failure_of
 from stoa.core.jobs.job import Curve, Followed, JobState, JobView, Launch, OnProgress
 from stoa.core.jobs.keeping import CURVE_FILES, Keeping, object_key
@@ -39,7 +39,7 @@ OpenRuns = Callable[[Collection[str]], Awaitable[set[str]]]
 T = TypeVar("T")
 MOST_JOBS: Final = 500
 _TAIL = 65_536
-_PAGE = 200
+_PRUNE_EVERY = 3600.0
 
 
 class Place(Protocol):
@@ -90,15 +90,21 @@ class Jobs:
         self._places = asyncio.Semaphore(settings.job_concurrency)
         self._keeping = Keeping(objects, registry.artefacts)
         self._followed: set[str] = set()
+        self._keep = timedelta(days=settings.job_days)
         self._sweep = Sweep(database, self._pace.sweep, self._followed, open_runs, self._stop_now)
+        self._pruning: asyncio.Task[None] | None = None
 
     async def launch(self, *, works: bool = True) -> None:
         """Begin to end processes that nobody wants any more. `works=False`: leave it to workers."""
         if works:
             self._sweep.start()
+            self._pruning = asyncio.create_task(self._prune_now_and_then())
 
     async def close(self) -> None:
         """Follow no more. Processes of open runs go on, and are adopted by whoever follows next."""
+        if self._pruning is not None:
+            self._pruning.cancel()
+            await asyncio.gather(self._pruning, return_exceptions=True)
         await self._sweep.close()
         self._local.close()
         if self._ray is not None:
@@ -221,7 +227,11 @@ class Jobs:
                 lambda s, job_id=job_id: s.get(JobRow, job_id),  # type: ignore[misc]
                 workspace=EVERY_WORKSPACE,
             )
-            if row is None or (row.ended_at is not None and row.ended_at < moment):
+            if row is None:  # of a workspace that was deleted, or of another database: not too soon
+                ended: datetime | None = await asyncio.to_thread(_touched, folder)
+            else:
+                ended = row.ended_at
+            if ended is not None and ended < moment:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
                 deleted += 1
         return deleted
@@ -234,6 +244,14 @@ class Jobs:
         return await self._database.read(
             lambda s: rows.newest(s, run_id, most), workspace=caller.workspace_id
         )
+
+    async def _prune_now_and_then(self) -> None:
+        while True:
+            try:
+                await self.prune(self._keep)
+            except Exception:  # the edge: old folders are deleted an hour later
+                log.exception("old run folders could not be deleted")
+            await asyncio.sleep(_PRUNE_EVERY)
 
     def folder_of(self, view: JobView, caller: Caller) -> Path:
         """The run folder, while it is there and on this machine."""
@@ -318,8 +336,9 @@ class Jobs:
         launch = Launch.model_validate(row.launch)
         job = self._job(row.workspace_id, rows.view_of(row), launch)
         chosen = self._launcher(row.launcher)
-        if row.handle is not None and await chosen.is_alive(row.id, job.folder, row.handle):
-            await chosen.stop(row.id, job.folder, row.handle)
+        handle = row.handle or await chosen.find(row.id, row.attempt, job.folder)
+        if handle is not None and await chosen.is_alive(row.id, job.folder, handle):
+            await chosen.stop(row.id, job.folder, handle)
             return  # the next turn finds it gone
         await chosen.clear(row.id, job.folder)
         await self._keeping.mirror(job, last=True)
@@ -330,6 +349,8 @@ class Jobs:
 
 
 def _folders(jobs: Path) -> list[Path]:
-    return [
-        path for path in jobs.glob("*/*") if path.is_dir() and not (path / ARTEFACTS).is_symlink()
-    ]
+    return [path for path in jobs.glob("*/*") if path.is_dir()]
+
+
+def _touched(folder: Path) -> datetime:
+    return datetime.fromtimestamp(folder.stat().st_mtime, UTC)

@@ -13,10 +13,10 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import IO, Any, Final, Protocol
 
-from stoa.core.jobs.folder import CHECKPOINTS, RECIPE, write_whole
-from stoa.core.jobs.guard import LAUNCH, STOP, take_lock
+from stoa.core.jobs.folder import CHECKPOINTS, RECIPE, read_json, write_whole
+from stoa.core.jobs.guard import GUARD, LAUNCH, STOP, take_lock
 from stoa.core.jobs.job import Launch
 from stoa.core.jobs.processes import MARK, Handle, end_all, handle_of, is_alive, tell, this_host
 
@@ -27,6 +27,8 @@ _USUAL: Final = (
 )  # fmt: skip
 """Variables that a process is given, by how they begin. Keys and addresses of databases are not among them."""
 _NEVER: Final = ("TOKEN", "SECRET", "PASSWORD")
+_WORDS: Final = "guard.txt"
+_MOST_WORDS = 2_000
 
 
 class Launcher(Protocol):
@@ -38,12 +40,20 @@ class Launcher(Protocol):
         """Start a guard in a prepared folder; by what it is found again, plain JSON."""
         ...
 
+    async def find(self, job_id: str, attempt: int, folder: Path) -> dict[str, Any] | None:
+        """The handle of an attempt whose start was cut off before anybody wrote it down."""
+        ...
+
     async def is_alive(self, job_id: str, folder: Path, handle: Mapping[str, Any]) -> bool:
         """Whether the guard, or what it guards, may still be at work."""
         ...
 
     async def stop(self, job_id: str, folder: Path, handle: Mapping[str, Any]) -> None:
         """Tell the guard to end its processes. It takes its time; ask `is_alive`."""
+        ...
+
+    async def words(self, folder: Path, handle: Mapping[str, Any]) -> str:
+        """What a guard said that could not even begin."""
         ...
 
     async def clear(self, job_id: str, folder: Path) -> None:
@@ -61,17 +71,27 @@ class Local:
         self, job_id: str, attempt: int, folder: Path, launch: Launch
     ) -> dict[str, Any]:
         """Start a guard in a session of its own: a Ctrl-C on the worker does not reach it."""
-        child = subprocess.Popen(  # noqa: ASYNC220, S603 - a fork and an exec; waiting is done elsewhere
+        with (folder / _WORDS).open("wb") as words:
+            child = self._popen(job_id, folder, launch, words)
+        self._children[job_id] = child
+        return handle_of(child.pid).model_dump()
+
+    def _popen(
+        self, job_id: str, folder: Path, launch: Launch, words: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - a command of ours
             [sys.executable, "-m", "stoa.core.jobs.guard", "--folder", str(folder)],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=words,
+            stderr=words,
             env=environment_of(job_id, launch, os.environ),
             cwd=folder,
             start_new_session=True,
         )
-        self._children[job_id] = child
-        return handle_of(child.pid).model_dump()
+
+    async def find(self, job_id: str, attempt: int, folder: Path) -> dict[str, Any] | None:
+        """What the guard wrote of itself when it had the folder's lock."""
+        return await asyncio.to_thread(read_json, folder / GUARD)
 
     async def is_alive(self, job_id: str, folder: Path, handle: Mapping[str, Any]) -> bool:
         """By process number, start time and mark; from another machine by the folder's lock."""
@@ -90,6 +110,10 @@ class Local:
         await asyncio.to_thread((folder / STOP).touch)
         await asyncio.to_thread(tell, Handle.model_validate(handle), job_id)
 
+    async def words(self, folder: Path, handle: Mapping[str, Any]) -> str:
+        """The guard's own output, which is empty as long as all is well."""
+        return await asyncio.to_thread(_read_words, folder)
+
     def close(self) -> None:
         """Let go of guards that still work; whoever follows next finds them by their handles."""
         for child in self._children.values():
@@ -101,13 +125,12 @@ class Local:
         await asyncio.to_thread(end_all, job_id)
 
 
-def command_of(folder: Path, launch: Launch, *, torchrun: bool) -> list[str]:
-    """What the guard runs."""
+def arguments_of(folder: Path, launch: Launch, *, torchrun: bool) -> list[str]:
+    """What the guard gives to the Python that it runs in itself: on a cluster that is another one."""
     own = [launch.module, "--folder", str(folder)]
     if not torchrun:
-        return [sys.executable, "-m", *own]
+        return ["-m", *own]
     return [
-        sys.executable,
         "-m",
         "torch.distributed.run",
         "--standalone",
@@ -145,7 +168,7 @@ def prepare(folder: Path, launch: Launch, *, torchrun: bool, with_parent: bool) 
         take_up(folder.parent / launch.goes_on_from, folder)
     write_whole(folder / RECIPE, json.dumps(launch.recipe, indent=1))
     plain = {
-        "command": command_of(folder, launch, torchrun=torchrun),
+        "arguments": arguments_of(folder, launch, torchrun=torchrun),
         "seconds": launch.limits.seconds,
         "memory_mb": launch.limits.memory_mb,
         "grace": launch.limits.grace,
@@ -184,6 +207,13 @@ def is_locked(folder: Path) -> bool:
 def remove(folder: Path) -> None:
     """Delete a run folder. Blocking."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read_words(folder: Path) -> str:
+    try:
+        return (folder / _WORDS).read_text(encoding="utf-8", errors="replace")[-_MOST_WORDS:]
+    except OSError:
+        return ""
 
 
 def _is_usual(name: str) -> bool:

@@ -23,6 +23,7 @@ from stoa.core.jobs.launchers import environment_of
 _ENDED: Final = {"SUCCEEDED", "FAILED", "STOPPED"}
 _SECONDS = 30.0
 _MEBIBYTE = 2**20
+_MOST_WORDS = 2_000
 
 
 class Ray:
@@ -39,7 +40,8 @@ class Ray:
         self, job_id: str, attempt: int, folder: Path, launch: Launch
     ) -> dict[str, Any]:
         """Submit the guard under an id of ours: submitted twice it is one."""
-        submission = f"{job_id}-{attempt}"
+        handle = self._handle(job_id, attempt)
+        submission = handle["submission"]
         body: dict[str, Any] = {
             "entrypoint": shlex.join(
                 ["python", "-m", "stoa.core.jobs.guard", "--folder", str(folder)]
@@ -60,7 +62,14 @@ class Ray:
                 hint="Check STOA_RAY_ADDRESS and what the cluster has.",
                 retryable=answer.status_code >= 500,
             )
-        return {"submission": submission, "address": self._address}
+        return handle
+
+    async def find(self, job_id: str, attempt: int, folder: Path) -> dict[str, Any] | None:
+        """The submission's id is known beforehand."""
+        return self._handle(job_id, attempt)
+
+    def _handle(self, job_id: str, attempt: int) -> dict[str, Any]:
+        return {"submission": f"{job_id}-{attempt}", "address": self._address}
 
     async def is_alive(self, job_id: str, folder: Path, handle: Mapping[str, Any]) -> bool:
         """What the cluster says of the submission; one that it has forgotten is dead."""
@@ -75,10 +84,10 @@ class Ray:
     async def clear(self, job_id: str, folder: Path) -> None:
         """Nothing to do: Ray ends the processes of a job with it."""
 
-    async def log(self, handle: Mapping[str, Any]) -> str:
+    async def words(self, folder: Path, handle: Mapping[str, Any]) -> str:
         """What the cluster has of the guard's own output: why one could not even start."""
         answer = await self._ask("GET", f"/api/jobs/{handle['submission']}/logs")
-        return "" if answer.is_error else str(answer.json().get("logs", ""))
+        return "" if answer.is_error else str(answer.json().get("logs", ""))[-_MOST_WORDS:]
 
     async def close(self) -> None:
         """Give back connections."""

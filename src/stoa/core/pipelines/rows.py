@@ -132,6 +132,9 @@ def start(
         session.add(row)
     if row.state == StepState.DONE and row.fingerprint == print_:
         return row  # done before a crash, or before what comes after it failed
+    if row.state == StepState.WAITING and row.fingerprint == print_:
+        row.state = StepState.RUNNING  # the run waited for a person, and goes on
+        return row
     row.state, row.fingerprint, row.inputs = StepState.RUNNING, print_, inputs
     row.reason, row.error, row.cached_from, row.outputs = "", None, None, None
     row.attempts += 1

@@ -24,7 +24,7 @@ from stoa.core.flows.records import as_stoa_error, write_error
 from stoa.core.pipelines import rows
 from stoa.core.pipelines.fingerprint import fingerprint
 from stoa.core.pipelines.pipeline import INPUTS, Pipeline, Step, source_of
-from stoa.core.pipelines.step_call import Place, StepCall, StepServices
+from stoa.core.pipelines.step_call import Bustle, Place, StepCall, StepServices
 from stoa.core.pipelines.views import StepState
 
 T = TypeVar("T")
@@ -78,6 +78,7 @@ class Running:
         self._id = id_
         self._inputs = inputs
         self._fresh = fresh
+        self._bustle = Bustle()
         self._board = _Board(ended={step.name: asyncio.Event() for step in pipeline.steps})
 
     async def to_end(self) -> dict[str, Any]:
@@ -237,9 +238,16 @@ class Running:
             found = await self._from_before(step, item, print_)
             if found is not None:
                 return found.outputs
-        call = StepCall(self._services, self._place, self._pipeline.name, self._id, step.name, item)
+        call = StepCall(
+            self._services,
+            self._bustle,
+            self._place,
+            self._pipeline.name,
+            (self._id, step.name, item),
+        )
         typed = self._typed(step, plain)
-        result = await _patiently(partial(step.work, call, **typed), step.retries)
+        with self._bustle.at_work():
+            result = await _patiently(partial(step.work, call, **typed), step.retries)
         outputs = _plain(step, result)
         await self._change(step, item, state=StepState.DONE, outputs=outputs, error=None)
         return outputs

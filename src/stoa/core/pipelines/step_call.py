@@ -1,6 +1,8 @@
 """What a step is given: who calls, progress of its own, jobs, people, and the call it is part of."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar, Unpack
@@ -52,20 +54,59 @@ class StepServices:
     jobs: Jobs
 
 
+class Bustle:
+    """How many steps of a run are at work. Asking a person stops the run, so it waits for the rest."""
+
+    def __init__(self) -> None:
+        self._at_work = 0
+        self._changed = asyncio.Event()
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """For the time of the block one more is at work."""
+        self._at_work += 1
+        try:
+            yield
+        finally:
+            self._at_work -= 1
+            self._changed.set()
+
+    @asynccontextmanager
+    async def quiet(self) -> AsyncIterator[None]:
+        """Wait until no other step is at work; for the block this one is not either."""
+        self._at_work -= 1
+        self._changed.set()
+        try:
+            while self._at_work:
+                self._changed.clear()
+                await self._changed.wait()
+            self._changed.set()  # others may wait for the same
+            yield
+        finally:
+            self._at_work += 1
+
+
 class StepCall:
     """One step, or one item of a step that goes over several."""
 
     def __init__(
-        self, services: StepServices, place: Place, pipeline: str, id_: str, name: str, item: int
+        self,
+        services: StepServices,
+        bustle: Bustle,
+        place: Place,
+        pipeline: str,
+        step: tuple[str, str, int],
     ) -> None:
+        id_, name, item = step
         self._services = services
+        self._bustle = bustle
         self.call: Any = place
         """The call that the pipeline was started in; of a solution it is its `Call`."""
         self.pipeline = pipeline
         self.pipeline_run_id = id_
         self.name = name if item < 0 else f"{name}[{item}]"
         """Unique within the run."""
-        self._step = (id_, name, item)
+        self._step = step
 
     @property
     def caller(self) -> Caller:
@@ -112,10 +153,11 @@ class StepCall:
     async def ask_person(
         self, question: str, *, choices: Sequence[str], **more: Unpack[Asking]
     ) -> Decision:
-        """Wait for a person; the graph shows that it waits."""
+        """Wait for a person; the graph shows that it waits. Steps at work come to their ends first."""
         await self._change(state=StepState.WAITING)
         place: Place = self.call
-        decision = await place.ask_person(question, choices=choices, **more)
+        async with self._bustle.quiet():
+            decision = await place.ask_person(question, choices=choices, **more)
         await self._change(state=StepState.RUNNING)
         return decision
 

@@ -153,9 +153,12 @@ class Artefacts:
                 path = folder if is_file else folder / entry.path
                 await self._objects.put(_key(workspace, digest, number), path)
 
-        async with asyncio.TaskGroup() as group:
-            for number, entry in enumerate(entries):
-                group.create_task(put(number, entry))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number, entry in enumerate(entries):
+                    group.create_task(put(number, entry))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
 
     async def _download(self, workspace: str, view: ArtefactView, scratch: Path) -> None:
         for number, entry in enumerate(view.files):
