@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from stoa.compute.training.pretraining.ledger import marks
+from stoa.compute.training.pretraining.ledger import LEDGER, marks
 from stoa.compute.training.pretraining.presence import signs
 from stoa.core.jobs.folder import RunFolder
 
@@ -104,10 +104,27 @@ class Supervised:
             self.process.wait()
         self._log.close()
 
+    def tries(self) -> int:
+        """How often processes were started."""
+        return sum(mark.name == "launch" for mark in marks(self.folder))
+
+    def next_try(self) -> None:
+        """Wait until processes are started anew."""
+        before = self.tries()
+        for _ in self._polled():
+            if self.tries() > before:
+                return
+
     def signs(self) -> dict[int, dict[str, Any]]:
         """Signs of life of the try that runs now."""
-        attempts = [mark.attempt or 0 for mark in marks(self.folder) if mark.name == "launch"]
-        return signs(self.folder, max(attempts, default=0))
+        return signs(self.folder, self.tries())
+
+    def begun(self) -> float:
+        """Wait until the supervisor is at work; return the time."""
+        for _ in self._polled():
+            if (self.folder / LEDGER).exists():
+                return time.time()
+        raise AssertionError("the supervisor did not start")
 
     def at(self, step: int, ranks: int = 2) -> dict[int, dict[str, Any]]:
         """Wait until all ranks of the try have made a step; return their signs of life."""

@@ -1,8 +1,10 @@
 """Checkpoints: whole or not there, kept as asked, and never harmed by what happens to the next one."""
 
 import json
-import resource
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +16,10 @@ import torch
 from torch import Tensor
 
 from stoa.base.errors import InvalidInput, SetupError
-from stoa.compute.training.pretraining import checkpoints
 from stoa.compute.training.pretraining.checkpoints import Checkpointer
 from stoa.compute.training.pretraining.recipe import CheckpointRecipe
 from stoa.compute.training.pretraining.shelf import FolderShelf, open_shelf
+from tests.conftest import lacking
 
 pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
 
@@ -78,14 +80,14 @@ def test_training_goes_on_while_a_checkpoint_is_written(
 ) -> None:
     """What is written is the state at the time of `save`, whatever training does to it then."""
     go_on = threading.Event()
-    write = checkpoints.write_tensors
-
-    def slow(*arguments: Any, **how: Any) -> Any:
-        assert go_on.wait(30)
-        return write(*arguments, **how)
-
-    monkeypatch.setattr(checkpoints, "write_tensors", slow)
     checkpointer, kept = Checkpointer(tmp_path), Kept(5)
+    begin = checkpointer._begin
+
+    def slow(step: int) -> None:
+        assert go_on.wait(30)
+        begin(step)
+
+    monkeypatch.setattr(checkpointer, "_begin", slow)
     checkpointer.save(5, kept)
     kept.weights["weight"].fill_(99)
     kept.step = 6
@@ -95,32 +97,49 @@ def test_training_goes_on_while_a_checkpoint_is_written(
     assert loaded(tmp_path) == (5, {})
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 128 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)]
+    if sys.platform != "linux" or os.geteuid() != 0:
+        lacking("root on Linux, to mount a small disk")
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        lacking("leave to mount a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
 @contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """Writing beyond `size` bytes of a file fails, as it does on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+def filled(disk: Path, room: int) -> Iterator[None]:
+    """Only so many bytes are free meanwhile."""
+    status = os.statvfs(disk)
+    ballast = disk / "ballast"
+    ballast.write_bytes(b"x" * (status.f_bavail * status.f_frsize - room))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        ballast.unlink()
 
 
-@pytest.mark.parametrize("room", [0, 1000, 10_000])
+@pytest.mark.parametrize("room", [0, 4096, 16384])
 def test_a_full_disk_leaves_the_last_good_one_and_the_next_is_tried(
-    room: int, tmp_path: Path
+    room: int, small_disk: Path
 ) -> None:
-    checkpointer = save(tmp_path, 10)
-    with files_up_to(room):
+    """Full before the first byte, in the middle of a file, and while the rest is written."""
+    folder = small_disk / "c"
+    checkpointer = save(folder, 10)
+    with filled(small_disk, room):
         checkpointer.save(20, Kept(20))  # training goes on
-        checkpointer._join()
-    assert checkpointer.failures == 1
-    assert not (tmp_path / "step-00000020").exists()  # its space is free again
-    assert loaded(tmp_path) == (10, {})
-    with files_up_to(room), pytest.raises(SetupError, match="step 30 could not be written"):
-        checkpointer.save(30, Kept(30), wait=True)
+        checkpointer.close()
+        assert checkpointer.failures == 1
+        assert not (folder / "step-00000020").exists()  # its space is free again
+        assert loaded(folder) == (10, {})
+        with pytest.raises(SetupError, match=r"step 30 could not be written: .*MiB are free there"):
+            checkpointer.save(30, Kept(30), wait=True)
     checkpointer.save(40, Kept(40), wait=True)
-    assert loaded(tmp_path) == (40, {})
+    assert loaded(folder) == (40, {})
 
 
 @pytest.mark.parametrize("what", ["content", "missing", "manifest", "no metadata", "no manifest"])

@@ -18,7 +18,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stoa.base.errors import InvalidInput, SetupError
-from stoa.compute.training.pretraining.data import corpus as corpora
 from stoa.compute.training.pretraining.data.corpus import cut, merge
 from stoa.compute.training.pretraining.data.loader import Loader, validation
 from stoa.compute.training.pretraining.data.order import Permutation
@@ -167,7 +166,7 @@ def test_a_full_disk_is_told(shards: Path, tmp_path: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(corpora.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(SetupError, match="No space left"):
         prepare(data_recipe(shards), tmp_path / "data")
     assert not list((tmp_path / "data").glob("*.part"))

@@ -69,6 +69,7 @@ def build(
         _start_from(model, weights.load(Path(recipe.model.start_from), config))
     else:
         _draw(model, recipe)
+    model.compiled = recipe.efficiency.compile
     model.lm_head.chunks = recipe.efficiency.loss_chunks
     for layer in model.model.layers:
         assert isinstance(layer, Layer)

@@ -159,7 +159,8 @@ class Checkpointer:
                 files=dict(sorted(files.items())),
             )
             self._ranks.all_or_none(lambda: self._seal(manifest))
-        except Exception as error:  # noqa: BLE001 - the thread's edge: told by `wait` and `failures`
+        # The thread's edge: told by `wait`, counted in `failures`. torch's own is a BaseException.
+        except (Exception, CheckpointException) as error:  # noqa: BLE001
             self._failed(step, error)
 
     def _begin(self, step: int) -> None:
@@ -193,9 +194,9 @@ class Checkpointer:
 
     def _failed(self, step: int, error: BaseException) -> None:
         self.failures += 1
-        reason = _reason(error)
+        free = _free(self._shelf.staging(step))  # torch's words for a full disk are dark
         self._failure = SetupError(
-            f"The checkpoint of step {step} could not be written: {reason}.",
+            f"The checkpoint of step {step} could not be written: {_reason(error)} ({free}).",
             hint="The one before is whole. Free space where checkpoints go; the next one is tried as usual.",
         )
         shutil.rmtree(self._shelf.staging(step), ignore_errors=True)  # its space is needed
@@ -330,6 +331,12 @@ def _local(rank: int, world: int) -> tuple[int, int]:
     """Rank and number of ranks on this node, as torchrun tells them."""
     local, size = os.environ.get("LOCAL_RANK"), os.environ.get("LOCAL_WORLD_SIZE")
     return (rank, world) if local is None or size is None else (int(local), int(size))
+
+
+def _free(folder: Path) -> str:
+    """How much space is left where a folder is, or would be."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return f"{shutil.disk_usage(there).free / 2**20:,.1f} MiB are free there"
 
 
 def _reason(error: BaseException) -> str:

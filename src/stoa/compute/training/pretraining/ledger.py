@@ -113,18 +113,26 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LEDGER
+        self._unwritten = ""
 
     def mark(self, name: Name, *, step: int | None = None, **facts: Any) -> None:
-        """Write a mark with the time of now."""
+        """Write a mark with the time of now; on a full disk, together with the next one.
+
+        A run is never lost because its ledger could not be kept.
+        """
         line: dict[str, Any] = {"time": time.time(), "mark": name}
         if step is not None:
             line["step"] = step
-        text = json.dumps({**line, **facts}) + "\n"
-        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._unwritten += json.dumps({**line, **facts}) + "\n"
         try:
-            os.write(file, text.encode())
-        finally:
-            os.close(file)
+            file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                written = os.write(file, self._unwritten.encode())
+            finally:
+                os.close(file)
+        except OSError:
+            return
+        self._unwritten = self._unwritten[written:]  # all of it is ASCII
 
 
 def marks(folder: Path) -> Iterator[Mark]:
@@ -136,9 +144,9 @@ def marks(folder: Path) -> Iterator[Mark]:
         for line in file:
             try:
                 found = json.loads(line)
-            except ValueError:
+                name, moment = found.pop("mark"), found.pop("time")
+            except (ValueError, KeyError, TypeError, AttributeError):
                 continue
-            name, moment = found.pop("mark"), found.pop("time")
             yield Mark(name, moment, found.pop("step", None), found.pop("attempt", None), found)
 
 

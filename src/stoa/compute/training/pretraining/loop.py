@@ -162,6 +162,7 @@ class Run:
                 f"Step {step.number} went wrong ({step.verdict.reason}), and there is no checkpoint.",
                 hint="Save more often (checkpoints.every), or choose another policy in [stability].",
             )
+        self.presence.ready(restored.step)  # the ledger books the steps since then as lost
         self.board.open(restored.step, tensorboard=False)
         self.board.say(f"rolled back from step {step.number} to {restored.step}")
 

@@ -31,6 +31,7 @@ from transformers import LlamaConfig
 from transformers.modeling_utils import PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
+from stoa.compute.training.pretraining import by_hand
 from stoa.compute.training.pretraining.interfaces import IGNORED
 
 Rotary = Tensor  # [S, D / 2] complex64, or [2, S, D / 2] cosines and sines
@@ -45,6 +46,8 @@ class Norm(nn.Module):
         self.eps = eps
 
     def forward(self, x_BSH: Tensor) -> Tensor:  # noqa: N803  shape suffixes
+        if by_hand.worth_it(x_BSH):
+            return by_hand.rms_norm(x_BSH, self.weight, self.eps)
         return F.rms_norm(x_BSH, self.weight.shape, self.weight, self.eps)
 
 
@@ -64,8 +67,11 @@ class Attention(nn.Module):
 
     def forward(self, x_BSH: Tensor, rotary: Rotary, mask: Tensor | None) -> Tensor:  # noqa: N803
         groups = self.qkv_proj(x_BSH).unflatten(-1, (-1, self.queries + 2, self.width))
-        qk, v = groups.split([self.queries + 1, 1], dim=-2)
-        q, k = rotate(qk, rotary).split([self.queries, 1], dim=-2)
+        if rotary.is_complex() and by_hand.worth_it(groups):
+            q, k, v = by_hand.turned_qkv(groups, rotary)
+        else:
+            qk, v = groups.split([self.queries + 1, 1], dim=-2)
+            q, k = rotate(qk, rotary).split([self.queries, 1], dim=-2)
         attended = self._attend(*(part.flatten(2, 3).transpose(1, 2) for part in (q, k, v)), mask)
         return self.o_proj(attended.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
@@ -95,7 +101,10 @@ class MLP(nn.Module):
         self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
 
     def forward(self, x_BSH: Tensor) -> Tensor:  # noqa: N803
-        gate, up = self.gate_up_proj(x_BSH).unflatten(-1, (-1, 2, self.block)).unbind(-2)
+        gate_up = self.gate_up_proj(x_BSH).unflatten(-1, (-1, 2, self.block))
+        if by_hand.worth_it(gate_up):
+            return self.down_proj(by_hand.swiglu(gate_up).flatten(-2))  # type: ignore[no-any-return]
+        gate, up = gate_up.unbind(-2)
         return self.down_proj((F.silu(gate) * up).flatten(-2))  # type: ignore[no-any-return]
 
 
@@ -190,6 +199,7 @@ class Llama(PreTrainedModel):
         self.model = Decoder(config)
         self.lm_head = Head(config)
         self.all_tied_weights_keys: dict[str, str] = {}
+        self.compiled = False  # compilers know no complex numbers
         self._rotaries: dict[tuple[Any, ...], Rotary] = {}
         self.init_parallel_plans()
 
@@ -216,7 +226,7 @@ class Llama(PreTrainedModel):
                 cos, sin = embedding(torch.empty(0, dtype=torch.float32), positions)
             half = self.config.head_dim // 2
             cos, sin = cos[0, :, :half], sin[0, :, :half]
-            complex_ = dtype == torch.float32 and device.type == "cpu"
+            complex_ = dtype == torch.float32 and device.type == "cpu" and not self.compiled
             self._rotaries[key] = (
                 torch.complex(cos, sin) if complex_ else torch.stack((cos, sin)).to(dtype)
             )

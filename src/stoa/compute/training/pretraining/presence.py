@@ -6,7 +6,7 @@
         with presence.saving(step): …   # while training waits for a snapshot
         if presence.stop_asked: …       # SIGTERM came: save, call presence.stopped(step), leave with EXIT_STOPPED
 
-Signs of life are files in the run folder, replaced by a thread, so that a process that was stopped or whose
+Signs of life are files in the run folder, replaced by a thread, and datagrams to the supervisor, so that a process that was stopped or whose
 machine is gone is told from one that works on a long step. A rank whose torchrun has died ends itself. It
 knows nothing of torch.
 """
@@ -24,6 +24,7 @@ from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
 from stoa.base.errors import StoaError, UserError
+from stoa.compute.training.pretraining.hearing import LISTENER, Voice
 from stoa.compute.training.pretraining.ledger import Ledger
 from stoa.core.jobs.folder import read_json, write_whole
 
@@ -43,6 +44,8 @@ class Presence:
         self._every = every
         self._attempt = int(os.environ.get(ATTEMPT, "0"))
         self._ledger = Ledger(folder) if rank == 0 else None
+        listener = os.environ.get(LISTENER)
+        self._voice = Voice(listener) if listener else None
         self._parent = os.getppid()
         self._beats = 0
         self._step = -1
@@ -78,6 +81,8 @@ class Presence:
         if error is not None and not isinstance(error, SystemExit):
             self._tell_failure(error)
         self._beat(leaving=True)
+        if self._voice is not None:
+            self._voice.close()
 
     def ready(self, step: int) -> None:
         """Model and data are there; training goes on behind `step`."""
@@ -139,6 +144,8 @@ class Presence:
             "step": self._step,
             "leaving": leaving,  # no more signs will come, and that is well
         }
+        if self._voice is not None:
+            self._voice.tell(sign)
         try:
             write_whole(self._folder / f"rank-{self._rank}.json", json.dumps(sign))
         except OSError:

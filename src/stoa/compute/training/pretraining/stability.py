@@ -105,7 +105,7 @@ class Watch:
             keep_policy: for a roll-back: the rate stays lowered and bad steps stay counted, or the run would
                 walk into the same wall for ever.
         """
-        counts = {
+        counts: dict[str, Any] = {
             name: math.inf if value is None else value for name, value in state["counts"].items()
         }
         if keep_policy:

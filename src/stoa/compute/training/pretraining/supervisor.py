@@ -22,6 +22,7 @@ from typing import Any, Final, Literal
 
 from stoa.base.errors import StoaError
 from stoa.compute.training.pretraining import health, nodes, presence
+from stoa.compute.training.pretraining.hearing import LISTENER, Ear
 from stoa.compute.training.pretraining.ledger import Ledger, goodput, marks
 from stoa.compute.training.pretraining.recipe import NodeRecipe, RecoveryRecipe
 from stoa.compute.training.pretraining.shelf import Shelf
@@ -72,6 +73,7 @@ class Supervisor:
         self._needed = len(self._pool) - recipe.spares
         self._blamed: dict[str, int] = {}
         self._attempt = 0
+        self._ear = Ear()
         self._stopping = False
 
     def run(self) -> int:
@@ -79,7 +81,10 @@ class Supervisor:
         signal.signal(signal.SIGTERM, self._asked)
         self._ledger.mark("start")
         self._attempt = goodput(self._folder.path).attempts
-        outcome = self._tries()
+        try:
+            outcome = self._tries()
+        finally:
+            self._ear.close()
         if outcome.kind == "failed":
             log.error("given up: %s", outcome.reason)
             self._folder.progress(f"Given up: {outcome.reason}")
@@ -108,8 +113,11 @@ class Supervisor:
             fruitless = 0 if reached > newest else fruitless + 1
             newest = max(newest, reached)
             restarts += 1
-            if outcome.final or self._stopping:
+            if outcome.final:
                 return outcome
+            if self._stopping:
+                told = f"asked to stop, and not saved anew: {outcome.reason}"
+                return Outcome("stopped", told)
             if fruitless >= self._recipe.fruitless:
                 told = f"{fruitless} failures in a row without a new checkpoint"
                 return Outcome("failed", f"{told}; the last: {outcome.reason}", outcome.code)
@@ -177,6 +185,10 @@ class Supervisor:
 
     def _launch(self, chosen: list[NodeRecipe]) -> list[subprocess.Popen[str]]:
         port = nodes.free_port()
+        environment = {
+            presence.ATTEMPT: str(self._attempt),
+            LISTENER: self._ear.begin([node.address for node in chosen]),
+        }
         agents = []
         for number, node in enumerate(chosen):
             arguments = [
@@ -186,15 +198,15 @@ class Supervisor:
                 *("--master-addr", chosen[0].address, "--master-port", str(port)),
                 *("--module", self._module, "--folder", str(self._folder.path)),
             ]
-            environment = {presence.ATTEMPT: str(self._attempt)}
             agents.append(
                 nodes.start(node, f"{_PACKAGE}.agent", arguments, environment=environment)
             )
         return agents
 
     def _watch(self, chosen: list[NodeRecipe], agents: list[subprocess.Popen[str]]) -> Outcome:
-        watch = _Watch(self._recipe, len(chosen) * self._processes)
+        watch = Watch(self._recipe, len(chosen) * self._processes)
         asked_at: float | None = None
+        told: set[int] = set()
         while True:
             time.sleep(_POLL_SECONDS)
             signs = presence.signs(self._folder.path, self._attempt)
@@ -205,12 +217,14 @@ class Supervisor:
                 return Outcome("failed", "all processes ended, and there is no result")
             if any(codes):
                 return self._ended(chosen, agents, codes)
-            if self._stopping and asked_at is None:
-                asked_at = time.monotonic()
-                nodes.send(chosen, signs.values(), signal.SIGTERM)
+            if self._stopping:
+                asked_at = asked_at or time.monotonic()
+                news = [sign for sign in signs.values() if sign["pid"] not in told]
+                told |= {sign["pid"] for sign in news}  # ranks that are still starting come later
+                nodes.send(chosen, news, signal.SIGTERM)
             if asked_at is not None and time.monotonic() - asked_at > self._recipe.grace:
                 return Outcome("failed", "not saved in time after it was asked to stop")
-            if (silent := watch.see(signs)) is not None:
+            if (silent := watch.see(signs, self._ear.listen())) is not None:
                 return self._silent(chosen, *silent)
 
     def _ended(
@@ -265,28 +279,40 @@ class Supervisor:
         self._stopping = True
 
 
-class _Watch:
+class Watch:
     """Tells hanging from working: by signs of life, and by steps. By our own clock alone."""
 
     def __init__(self, recipe: RecoveryRecipe, world: int) -> None:
         self._recipe, self._world = recipe, world
         self._begun = time.monotonic()
-        self._beats: dict[int, tuple[int, float]] = {}
+        self._beats: dict[tuple[str, int], tuple[int, float]] = {}
         self._step, self._step_at = -2, self._begun
 
-    def see(self, signs: dict[int, dict[str, Any]]) -> tuple[str, list[int]] | None:
-        """What is wrong, and with which ranks; None: nothing."""
+    def see(
+        self, signs: dict[int, dict[str, Any]], heard: dict[int, int]
+    ) -> tuple[str, list[int]] | None:
+        """What is wrong, and with which ranks; None: nothing.
+
+        Args:
+            signs: the files of ranks.
+            heard: of ranks that were ever heard over the network, the number of the last sign.
+        """
         now = time.monotonic()
-        for rank, sign in signs.items():
-            if self._beats.get(rank, (-1, 0.0))[0] != sign["beats"]:
-                self._beats[rank] = (int(sign["beats"]), now)
+        beats = {("file", rank): int(sign["beats"]) for rank, sign in signs.items()}
+        beats |= {("network", rank): number for rank, number in heard.items()}
+        for key, number in beats.items():
+            if self._beats.get(key, (-1, 0.0))[0] != number:
+                self._beats[key] = (number, now)
         step = max((int(sign["step"]) for sign in signs.values()), default=-2)
         if step > self._step:
             self._step, self._step_at = step, now
+        leaving = {rank for rank, sign in signs.items() if sign["leaving"]}
         silent = sorted(
-            rank
-            for rank, (_, at) in self._beats.items()
-            if now - at > self._recipe.hang and not signs[rank]["leaving"]
+            {
+                rank
+                for (_, rank), (_, at) in self._beats.items()
+                if now - at > self._recipe.hang and rank not in leaving
+            }
         )
         if silent:
             return f"no sign of life for {self._recipe.hang:g} s", silent
