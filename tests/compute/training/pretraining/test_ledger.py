@@ -115,6 +115,8 @@ def test_marks_outlast_a_line_that_was_cut_in_two(tmp_path: Path) -> None:
     ledger.mark("start")
     ledger.mark("launch", attempt=1, nodes=["a"])
     with ledger.path.open("a") as file:
+        file.write('{"time": NaN, "mark": "step"}\n{"time": 1, "mark": "no such"}\n[]\n')
+        file.write('{"time": [], "mark": "step"}\n{"time": 2, "mark": "step", "step": "x"}\n')
         file.write('{"time": 17, "mar')
     assert [mark.name for mark in marks(tmp_path)] == ["start", "launch"]
     assert goodput(tmp_path).attempts == 1

@@ -14,6 +14,7 @@ It knows nothing of torch: the page reads it too.
 """
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -143,11 +144,20 @@ def marks(folder: Path) -> Iterator[Mark]:
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             try:
-                found = json.loads(line)
-                name, moment = found.pop("mark"), found.pop("time")
-            except (ValueError, KeyError, TypeError, AttributeError):
+                mark = _mark(json.loads(line))
+            except (ValueError, KeyError, TypeError):  # half-written, or not from here
                 continue
-            yield Mark(name, moment, found.pop("step", None), found.pop("attempt", None), found)
+            yield mark
+
+
+def _mark(found: dict[str, Any]) -> Mark:
+    known = {"mark", "time", "step", "attempt"}
+    name, moment = found["mark"], float(found["time"])
+    if name not in _WORKING | _AFTER.keys() or not math.isfinite(moment):
+        raise ValueError(name)
+    numbers = [found.get(key) for key in ("step", "attempt")]
+    step, attempt = (None if number is None else int(number) for number in numbers)
+    return Mark(name, moment, step, attempt, {k: v for k, v in found.items() if k not in known})
 
 
 def goodput(folder: Path, *, now: float | None = None) -> Goodput:
