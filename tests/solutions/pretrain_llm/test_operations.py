@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,7 +66,7 @@ async def test_a_run_from_elsewhere_is_taken_in_once(house: House) -> None:
 
 
 async def test_what_can_not_be_trained_is_refused_before_the_start(house: House) -> None:
-    refused = [
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"recipe": "nope"}, "no recipe 'nope'"),
         ({"recipe": "tinyshakespeare"}, "--data FILE"),
         ({"toml": "[data"}, "not TOML"),
@@ -140,6 +142,7 @@ async def test_a_recorded_run_is_only_looked_at(house: House) -> None:
     job = (await house.call("runs")).runs[0].job
     with pytest.raises(Conflict):
         await house.call("stop", job=job)
+    more: dict[str, Any]
     for operation, more in (("resume", {}), ("export", {"model": "m"}), ("evaluate", {})):
         with pytest.raises(InvalidInput):
             await house.call(operation, job=job, **more)
@@ -167,6 +170,6 @@ async def test_plans_and_simulations_answer_in_words(house: House) -> None:
 def test_the_sample_text_is_what_its_generator_writes(tmp_path: Path) -> None:
     from stoa.solutions.pretrain_llm.sample.source import make  # noqa: PLC0415 - not installed code
 
-    draw = make.random.Random(make.SEED)
+    draw = random.Random(make.SEED)
     text = "\n\n".join(make.day(number, draw) for number in range(1, make.DAYS + 1)) + "\n"
     assert text == (SAMPLE / "harbour.txt").read_text(encoding="utf-8")
