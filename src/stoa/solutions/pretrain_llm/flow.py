@@ -9,6 +9,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from stoa.base.database import new_id
 from stoa.base.errors import Conflict, InvalidInput
 from stoa.compute.training.pretraining.layout import resolve
 from stoa.compute.training.pretraining.recipe import Recipe, from_dict
@@ -113,7 +114,9 @@ async def _launched(
         limits=JobLimits(grace=_GRACE),
         goes_on_from=goes_on_from,
     )
-    return await call.platform.jobs.within(call, "train", launch)
+    # Outside of a run every call is another job; within one, the run's own is found again.
+    name = "train" if call.run_id is not None else new_id("call")
+    return await call.platform.jobs.within(call, name, launch)
 
 
 def _trained(view: JobView) -> Trained:

@@ -168,7 +168,7 @@ def _view(found: PlannedLayout) -> LayoutView:
         "gradients": memory.gradients,
         "optimiser": memory.optimiser,
         "activations": memory.activations,
-        "ends": memory.ends,
+        "embedding and scores": memory.ends,
     }
     return LayoutView(
         layout=layout.told(),

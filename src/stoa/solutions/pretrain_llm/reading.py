@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -179,10 +180,12 @@ def _of_job(view: JobView, folder: Path | None, booked: ledger.Goodput | None) -
 
 async def _of_import(call: Call, row: ImportedRunRow) -> Seen:
     folder = await call.platform.registry.artefacts.open(call.caller, row.artefact_id)
-    return await asyncio.to_thread(_of_folder, row, folder)
+    return await asyncio.to_thread(_of_folder, row.id, row.title, row.created_at, folder)
 
 
-def _of_folder(row: ImportedRunRow, folder: Path) -> Seen:
+@lru_cache(maxsize=64)
+def _of_folder(run: str, title: str, created_at: datetime, folder: Path) -> Seen:
+    """An artefact never changes, so it is read once."""
     recipe = read_json(folder / RECIPE) or {}
     result = read_json(folder / RESULT)
     progress = read_json(folder / PROGRESS) or {}
@@ -190,8 +193,8 @@ def _of_folder(row: ImportedRunRow, folder: Path) -> Seen:
     latest = {each.name: each.points[-1].value for each in curves if each.points}
     step = max((each.points[-1].step for each in curves if each.points), default=0)
     return Seen(
-        id=row.id,
-        title=row.title,
+        id=run,
+        title=title,
         recipe=recipe,
         state="failed" if result is None else "done",
         message=str(progress.get("message", "")),
@@ -199,8 +202,8 @@ def _of_folder(row: ImportedRunRow, folder: Path) -> Seen:
         latest=latest,
         result=(result or {}).get("metrics", {}),
         details=(result or {}).get("details", {}),
-        created_at=row.created_at,
-        ended_at=row.created_at,
+        created_at=created_at,
+        ended_at=created_at,
         folder=folder,
         error="" if result else "It has no result: it was not finished.",
         booked=ledger.goodput(folder),

@@ -68,7 +68,7 @@ def _judge(folder: RunFolder, asked: JudgeRecipe) -> None:
     if not steps:
         raise InvalidInput("The run has no whole checkpoint.", hint="Train it further first.")
     vocabulary = prepare(asked.recipe.data, _data(asked)).vocabulary
-    judged = []
+    judged: list[dict[str, Any]] = []
     for place, step in enumerate(steps):
         folder.progress(f"Checkpoint of step {step:,}", place, len(steps))
         with tempfile.TemporaryDirectory() as name:
@@ -113,9 +113,12 @@ def _model(
     names = {f"model.{name}": each.detach() for name, each in model.named_parameters()}
     place = open_shelf(*_shelf(asked)).fetch(step)
     read_tensors(dict(names), storage_reader=FileSystemReader(place), no_dist=True)
-    weights.save(scratch, build.whole_weights(model, keep=True), model.config, model.dtype)
+    weights.save(
+        scratch, build.whole_weights(model, keep=True), build.config_of(alone, rows), model.dtype
+    )
     found: LlamaForCausalLM = LlamaForCausalLM.from_pretrained(scratch, dtype=torch.float32)
-    return found.eval()
+    found.train(False)
+    return found
 
 
 class _Harness:
