@@ -21,6 +21,12 @@ class Ranked(BaseModel):
     scores: list[float]
 
 
+def _table(weights: torch.Tensor) -> torch.nn.Embedding:
+    made = torch.nn.Embedding(weights.shape[0], weights.shape[1])
+    made.weight.data = weights
+    return made
+
+
 class Network(torch.nn.Module):
     """NeuMF from the tensors of the served model."""
 
@@ -29,9 +35,7 @@ class Network(torch.nn.Module):
         tensors = {name: torch.from_numpy(each) for name, each in neumf(1).tensors().items()}
         self.tables = torch.nn.ModuleDict(
             {
-                name.replace(".", "_"): torch.nn.Embedding(
-                    *tensors[name].shape, _weight=tensors[name]
-                )
+                name.replace(".", "_"): _table(tensors[name])
                 for name in ("mf.users", "mf.items", "mlp.users", "mlp.items")
             }
         )
