@@ -39,7 +39,7 @@ class Board:
         self._folder.go_back(step)
         if tensorboard:
             place = Path(self._folder.path) / "tensorboard"
-            self._writer = SummaryWriter(str(place), purge_step=step + 1)  # type: ignore[no-untyped-call]
+            self._writer = SummaryWriter(str(place), purge_step=step + 1)
 
     def made(self, step: Step) -> None:
         """Count a step for the rates."""
@@ -81,7 +81,7 @@ class Board:
         self._folder.metric(step, **values)
         if self._writer is not None:
             for name, value in values.items():
-                self._writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+                self._writer.add_scalar(name, value, step)
 
     def say(self, words: str) -> None:
         """A line in the log."""
@@ -91,4 +91,4 @@ class Board:
     def close(self) -> None:
         """Finish the files."""
         if self._writer is not None:
-            self._writer.close()  # type: ignore[no-untyped-call]
+            self._writer.close()

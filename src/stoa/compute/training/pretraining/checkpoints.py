@@ -270,7 +270,7 @@ class _Snapshot:
             buffer.copy_(local.detach(), non_blocking=True)
             if isinstance(tensor, DTensor):
                 # The constructor, because from_local would move it back to the mesh's device.
-                copies[name] = DTensor(buffer, tensor._spec, requires_grad=False)  # type: ignore[no-untyped-call]
+                copies[name] = DTensor(buffer, tensor._spec, requires_grad=False)
             else:
                 copies[name] = buffer
         if torch.cuda.is_available():

@@ -18,22 +18,22 @@ SEQUENCE = 1  # dimension of [B, S, H] that sequence parallelism cuts
 
 def copy_to_all(x: Tensor, group: ProcessGroup) -> Tensor:
     """As it is; on the way back the ranks' gradients are summed."""
-    return _Copy.apply(x, group)  # type: ignore[no-any-return,no-untyped-call]
+    return _Copy.apply(x, group)  # type: ignore[no-any-return]
 
 
 def sum_of_all(x: Tensor, group: ProcessGroup) -> Tensor:
     """The sum over ranks; on the way back as it is."""
-    return _Sum.apply(x, group)  # type: ignore[no-any-return,no-untyped-call]
+    return _Sum.apply(x, group)  # type: ignore[no-any-return]
 
 
 def gather_sequence(x: Tensor, group: ProcessGroup) -> Tensor:
     """The whole sequence of its parts; on the way back gradients are summed and cut again."""
-    return _Gather.apply(x, group)  # type: ignore[no-any-return,no-untyped-call]
+    return _Gather.apply(x, group)  # type: ignore[no-any-return]
 
 
 def scatter_sequence(x: Tensor, group: ProcessGroup) -> Tensor:
     """This rank's part of the sum over ranks; on the way back the parts are put together."""
-    return _Scatter.apply(x, group)  # type: ignore[no-any-return,no-untyped-call]
+    return _Scatter.apply(x, group)  # type: ignore[no-any-return]
 
 
 def gather_columns(x: Tensor, group: ProcessGroup) -> Tensor:
@@ -50,7 +50,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, group: ProcessGroup) -> Tensor
         logits: [rows, columns of this rank], float32.
         labels: [rows], over all columns; IGNORED rows count nothing.
     """
-    return _CrossEntropy.apply(logits, labels, group)  # type: ignore[no-any-return,no-untyped-call]
+    return _CrossEntropy.apply(logits, labels, group)  # type: ignore[no-any-return]
 
 
 class _Copy(torch.autograd.Function):

@@ -69,7 +69,8 @@ class Attention(nn.Module):
         groups = self.qkv_proj(x_BSH).unflatten(-1, (-1, self.queries + 2, self.width))
         qk, v = groups.split([self.queries + 1, 1], dim=-2)
         q, k = rotate(qk, rotary).split([self.queries, 1], dim=-2)
-        attended = self._attend(*(part.flatten(2, 3).transpose(1, 2) for part in (q, k, v)), mask)
+        q, k, v = (part.flatten(2, 3).transpose(1, 2) for part in (q, k, v))
+        attended = self._attend(q, k, v, mask)
         return self.o_proj(attended.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
@@ -85,7 +86,7 @@ class Attention(nn.Module):
         length = q.shape[-2]
         seen = torch.ones(length, length, dtype=torch.bool, device=q.device).tril()
         scores = scores.masked_fill(~(seen if mask is None else mask), float("-inf"))
-        return scores.softmax(-1, dtype=torch.float32).to(q.dtype) @ v
+        return scores.softmax(-1, dtype=torch.float32).to(q.dtype) @ v  # type: ignore[no-any-return]
 
 
 class MLP(nn.Module):
@@ -146,6 +147,7 @@ class Head(nn.Module):
         self.in_features, self.out_features = config.hidden_size, config.vocab_size
         shape = (self.out_features, self.in_features)
         tied = config.tie_word_embeddings
+        self.weight: nn.Parameter | None
         self.register_parameter("weight", None if tied else nn.Parameter(torch.empty(shape)))
         self.chunks = 1
 
@@ -155,7 +157,8 @@ class Head(nn.Module):
         labels_BS: Tensor | None = None,  # noqa: N803
         shared: Tensor | None = None,
     ) -> Tensor:
-        weight = self.weight if shared is None else shared
+        weight = shared if self.weight is None else self.weight
+        assert weight is not None
         if labels_BS is None:
             return F.linear(x_BSH, weight)
         return in_parts(_loss, x_BSH, weight, labels_BS, self.chunks)
@@ -177,7 +180,7 @@ class Decoder(nn.Module):
         return self.norm(x_BSH)  # type: ignore[no-any-return]
 
 
-class Llama(PreTrainedModel):
+class Llama(PreTrainedModel):  # type: ignore[misc]
     """The whole model. `labels` asks for the loss summed over tokens, none for logits.
 
     It is a `PreTrainedModel` for the sake of its plans, from which transformers shards it.

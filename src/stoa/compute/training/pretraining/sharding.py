@@ -301,7 +301,9 @@ class _Head(_Columns):
         def forward(
             x: Tensor, labels: Tensor | None = None, shared: Tensor | None = None
         ) -> Tensor:
-            weight = local(module.weight if shared is None else shared)
+            whole = shared if module.weight is None else module.weight
+            assert whole is not None
+            weight = local(whole)
             x = self.enter(x, group)
             if labels is None:
                 return collectives.gather_columns(nn.functional.linear(x, weight), group)

@@ -63,10 +63,10 @@ class Fusion:
 
     def _pairs(self, rows: Tensor) -> Tensor:
         """Hugging Face turns row i of a head with row i + width / 2; here they are neighbours."""
-        return rows.unflatten(0, (-1, 2, self.width // 2)).transpose(1, 2).flatten(0, 2)
+        return rows.unflatten(0, (-1, 2, self.width // 2)).transpose(1, 2).flatten(0, 2)  # type: ignore[no-any-return]
 
     def _halves(self, rows: Tensor) -> Tensor:
-        return (
+        return (  # type: ignore[no-any-return]
             rows.unflatten(0, (-1, self.width // 2, 2)).transpose(1, 2).flatten(0, 2).contiguous()
         )
 
