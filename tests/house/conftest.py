@@ -50,6 +50,7 @@ async def _settled(dispatcher: Dispatcher) -> tuple[str, str]:
     accounts = dispatcher.platform.accounts
     owner = await accounts.ensure_sample()
     await dispatcher.fill(owner)
+    await dispatcher.platform.inference.close()  # its replicas belong to this event loop
     made = await accounts.create_workspace("Next door")
     user = await accounts.create_user("sven@example.org", "Sven", None)
     await accounts.set_member(None, made.id, user.id, Role.OWNER)
