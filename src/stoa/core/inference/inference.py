@@ -405,6 +405,7 @@ class Inference:
                     raise SetupError(
                         f"'{name}' does not come up: {error}", hint="Roll back, or deploy another."
                     ) from error
+        await self._say()
         return live
 
     async def _fetch(self, workspace: str, version_id: str) -> Path:
@@ -499,6 +500,7 @@ class Inference:
             ):
                 return
             await self._adopt(live, desired)
+        await self._say()  # at once: whoever deploys waits to hear of it
 
     async def _say(self) -> None:
         if not self._serves:
