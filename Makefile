@@ -21,6 +21,9 @@ test: $(VENV)/.development  ## The fast tests
 test-slow: $(VENV)/.development  ## The slow tests: real browser, kill -9, fuzzing, scale
 	$(BIN)/python -m pytest -m slow --timeout 600 -n auto
 
+test-long: $(VENV)/.development  ## The long tests: training under kill -9, on other layouts, over hosts
+	$(BIN)/python -m pytest -m long --timeout 900
+
 check: $(VENV)/.development  ## Lint, format, types, layers, generated docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -70,4 +73,4 @@ $(VENV)/.bench: $(VENV)/.development benchmarks/peers.txt
 	$(VENV)/peers/bin/python -m pip --disable-pip-version-check install --quiet -r benchmarks/peers.txt
 	touch $@
 
-.PHONY: help run test test-slow check fix docs bench new-solution migration constraints
+.PHONY: help run test test-slow test-long check fix docs bench new-solution migration constraints

@@ -26,6 +26,8 @@ from pydantic import BaseModel, ConfigDict
 from stoa.app.cli.options import shape_of
 from stoa.contract import Operation, Solution
 
+_FILE_ID = re.compile("file_[0-9a-z]{26}")
+
 _REFERENCE = re.compile(r"\$\{([^}]+)\}")
 _ID = re.compile(r"^[a-z]+_[0-9a-hjkmnp-tv-z]{26}$")
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
@@ -78,12 +80,18 @@ def file_fields(operation: Operation) -> Iterator[tuple[str, bool]]:
 def with_files(
     operation: Operation, request: dict[str, Any], folder: Path, upload: Callable[[Path], str]
 ) -> dict[str, Any]:
-    """The request with names of sample files replaced by what `upload` makes of their paths."""
+    """The request with names of sample files replaced by what `upload` makes of their paths.
+
+    Ids of files stay as they are.
+    """
     made = dict(request)
     for name, many in file_fields(operation):
         if name in made:
-            paths = [folder / "sample" / each for each in (made[name] if many else [made[name]])]
-            uploaded = [upload(path) for path in paths]
+            given = made[name] if many else [made[name]]
+            uploaded = [
+                each if _FILE_ID.fullmatch(each) else upload(folder / "sample" / each)
+                for each in given
+            ]
             made[name] = uploaded if many else uploaded[0]
     return made
 

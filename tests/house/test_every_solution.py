@@ -160,6 +160,10 @@ def test_the_console_page_opens(solution: Solution, street: Street) -> None:
 # Strangers
 
 
+_WORKS_FOR_MINUTES = {("pretrain_llm", "train")}
+"""It trains a model whatever it is told. Its ids are tried in `tests/solutions/pretrain_llm`."""
+
+
 @pytest.mark.slow
 @each_solution
 def test_a_foreign_id_is_as_good_as_none(solution: Solution, street: Street) -> None:
@@ -174,6 +178,8 @@ def test_a_foreign_id_is_as_good_as_none(solution: Solution, street: Street) -> 
     stranger = faces.rest(street.url, street.stranger)
     telling: list[tuple[Operation, dict[str, Any]]] = []
     for operation in solution.operations:
+        if (solution.name, operation.name) in _WORKS_FOR_MINUTES:
+            continue
         for field, identifier in _places(operation, known):
             foreign = minimal(operation.request) | field(identifier)
             absent = minimal(operation.request) | field(_unknown(identifier))

@@ -20,7 +20,7 @@ from tests.compute.training.pretraining.supervised import (
     write_text,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 STEPS = 400
 
 

@@ -55,6 +55,8 @@ class RunsTab:
             self._shown = found.runs
             if fresh and found.runs[0].state in _AT_WORK:
                 self._chosen = fresh[0]
+            elif not self._chosen and found.runs:  # the first there are
+                self._chosen = found.runs[0].job
             self._draw_list()
             if self._chosen:
                 await self._detail.show(self._chosen)
