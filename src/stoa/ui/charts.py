@@ -99,6 +99,21 @@ def _told(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
+def fill_to(share: float) -> Tag:
+    """The filled part, 0..1, of the bar that is being drawn."""
+    part = tag("i")
+    part.style(f"width: {100 * max(0.0, min(1.0, share)):.1f}%")
+    return part
+
+
+def interval_of(low: float, at: float, high: float, *, label: str) -> Tag:
+    """A band from `low` to `high` on a scale of 0..1, with a mark at `at`."""
+    with tag("div", "", "interval", role="img", aria_label=label) as chart:
+        tag("i").style(f"inset-inline-start: {100 * low:.2f}%; width: {100 * (high - low):.2f}%")
+        tag("b").style(f"inset-inline-start: {100 * at:.2f}%")
+    return chart
+
+
 def share_of(share: float, marks: Sequence[tuple[str, float]], *, label: str) -> Tag:
     """A bar filled to `share` (0..1), with named marks on it, the lowest first."""
     with tag("div", "", "share", role="img", aria_label=label, test="share") as chart:

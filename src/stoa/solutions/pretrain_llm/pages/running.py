@@ -8,6 +8,7 @@ from stoa.solutions.pretrain_llm.pages.run_detail import RunDetail
 from stoa.solutions.pretrain_llm.pages.starting import Starter
 from stoa.solutions.pretrain_llm.pages.words import figure, percent, rate
 from stoa.solutions.pretrain_llm.schema import RunList, RunRow
+from stoa.ui.charts import fill_to
 from stoa.ui.elements import guarded, tag
 from stoa.ui.feedback import chip, empty_state, status_chip
 from stoa.ui.frame import ago, card
@@ -100,7 +101,7 @@ class RunsTab:
             status_chip(run.state)
             if run.state in _AT_WORK and run.steps:
                 with tag("div", "", "run-progress", aria_hidden="true"):
-                    tag("i").style(f"width: {100 * run.step / run.steps:.1f}%")
+                    fill_to(run.step / run.steps)
 
 
 def _figures(run: RunRow) -> None:

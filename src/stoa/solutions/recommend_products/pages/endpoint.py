@@ -14,7 +14,7 @@ from stoa.solutions.recommend_products.pages.words import (
     share,
 )
 from stoa.solutions.recommend_products.schema import Arm, EndpointView
-from stoa.ui.charts import line_over_time
+from stoa.ui.charts import interval_of, line_over_time
 from stoa.ui.elements import button, guarded, say, tag, text
 from stoa.ui.feedback import chip, confirm, empty_state, notice
 from stoa.ui.frame import card, count, figures
@@ -134,12 +134,7 @@ class _Endpoint:
             told = f"{arm.clicked:,} of {arm.shown:,} answers were clicked"
             if arm.rate is not None and arm.low is not None and arm.high is not None:
                 told += f": {share(arm.rate)}, 95 % between {share(arm.low)} and {share(arm.high)}"
-                with tag("div", "", "interval", role="img", aria_label=told):
-                    band = tag("i")
-                    band.style(
-                        f"inset-inline-start: {100 * arm.low:.2f}%; width: {100 * (arm.high - arm.low):.2f}%"
-                    )
-                    tag("b").style(f"inset-inline-start: {100 * arm.rate:.2f}%")
+                interval_of(arm.low, arm.rate, arm.high, label=told)
             tag("span", told, "soft small numbers")
 
     def _usage(self, view: EndpointView) -> None:

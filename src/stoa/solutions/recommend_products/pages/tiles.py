@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from stoa.solutions.recommend_products.schema import Product
+from stoa.ui.charts import fill_to
 from stoa.ui.elements import Tag, on_click, tag
 
 _LOOKS = 6
@@ -66,7 +67,7 @@ def _inside(each: Tile) -> None:
             tag("span", each.note, "soft small")
     if each.share is not None:
         with tag("span", "", "tile-share", aria_hidden="true"):
-            tag("i").style(f"width: {100 * max(0.02, min(1.0, each.share)):.0f}%")
+            fill_to(max(0.02, each.share))
 
 
 def _initials(title: str) -> str:
