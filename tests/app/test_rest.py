@@ -1,6 +1,7 @@
 """The REST face over the example solution: operations, runs, files, who may, and how it refuses."""
 
 import asyncio
+import gc
 import socket
 import tempfile
 import time
@@ -9,10 +10,34 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from stoa.base.settings import Settings
 from tests.app import example
 from tests.app.conftest import sse
-from tests.app.live import LiveSite
+from tests.app.live import LiveSite, prepared, served
+
+
+class _Aged:
+    """An application whose server is among the old objects of the process when it starts."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        gc.collect()
+        await self.app(scope, receive, send)
+
+
+def test_a_server_starts_in_a_process_that_trains(only_the_example: None, tmp_path: Path) -> None:
+    """torch keeps an object that warns when looked at, and NiceGUI looks for its server among all."""
+    pytest.importorskip("torch.distributed", reason="torch is not installed")
+    made = asyncio.run(prepared(Settings.load(home=tmp_path), sample=False))
+    try:
+        with served(_Aged(made.app)) as url:
+            assert httpx.get(f"{url}/health").status_code == 200
+    finally:
+        made.dispatcher.platform.database.close()
 
 
 def test_an_operation_answers_its_result(site: LiveSite) -> None:
