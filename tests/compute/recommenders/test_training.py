@@ -18,6 +18,7 @@ from stoa.base.errors import InvalidInput
 from stoa.compute.networks.recommenders.artefact import WEIGHTS, load_ids, load_model
 from stoa.compute.training.recommenders.evaluate import EvaluateRecipe, evaluate
 from stoa.compute.training.recommenders.neural_network import Network, first_tensors
+from stoa.compute.training.recommenders.neural_training import _State
 from stoa.compute.training.recommenders.prepare import prepare
 from stoa.compute.training.recommenders.preparing.recipe import PrepareRecipe
 from stoa.compute.training.recommenders.recipes import NeuralRecipe
@@ -254,3 +255,19 @@ def test_dropout_keeps_the_mean_and_the_backward_pass_uses_the_same_masks() -> N
         for name, gradient in whole.items():
             tensors[name] -= sign * 1e-5 * gradient
     assert (losses[0] - losses[1]) / 2e-5 == pytest.approx(norm, rel=1e-4)
+
+
+def test_the_mean_of_weights_follows_quickly_at_first_and_slowly_later() -> None:
+    now = {"w": torch.zeros(1)}
+    state = _State(tensors={"now": now, "mean": {"w": torch.zeros(1)}})
+    told = []
+    for step in range(1, 8 * 2001):
+        state.steps = step
+        now["w"].fill_(step)
+        state.average(0.999)
+        told.append(float(state.model()["w"]))
+    assert told[6] == 0  # only every eighth step counts
+    assert told[7] == pytest.approx(8 * 2 / 3)  # the start is soon forgotten
+    assert told[-1] == pytest.approx(
+        16000 - 1000, abs=10
+    )  # then it is 1 / (1 - 0.999) steps behind

@@ -3,6 +3,9 @@
 NeuMF with pre-training is three phases: GMF, MLP, then NeuMF from both. Every epoch draws from a
 generator of its own, seeded by run, phase and epoch, and every epoch ends in a checkpoint, so a run that
 was killed and starts again ends with the same numbers as one that was not.
+
+What is judged and kept is a running mean of the weights (Polyak and Juditsky, 1992): the last steps of a
+constant rate wander around a better place than any of them hits.
 """
 
 import json
@@ -31,6 +34,7 @@ from stoa.compute.training.recommenders.sampling import NegativeSampler
 Tensors = dict[str, Tensor]
 _HALVES = ("gmf", "mlp")
 _GROWTH = 0.4  # of the rate with the batches in a step
+_MEAN_EVERY = 8  # steps: whole tables are read for it, and a step touches only rows
 Told = Callable[[str, int, dict[str, float]], None]
 """Called after each epoch with the phase, the epoch and its figures."""
 
@@ -44,7 +48,21 @@ class _State:
     steps: int = 0
     best_epoch: int = 0
     best: float = -1.0
-    tensors: dict[str, Tensors] = field(default_factory=dict)  # now, first, second, best, gmf, mlp
+    tensors: dict[str, Tensors] = field(default_factory=dict)
+    """now, mean, first, second (of the optimiser), best; of phases before: gmf, mlp."""
+
+    def average(self, keeps: float) -> None:
+        """Move the mean towards the present weights; quickly at first, when it holds only the start."""
+        if self.steps % _MEAN_EVERY:
+            return
+        taken = self.steps // _MEAN_EVERY
+        kept = min(keeps**_MEAN_EVERY, taken / (taken + 2))
+        for name, mean in self.tensors["mean"].items():
+            mean.lerp_(self.tensors["now"][name], 1 - kept)
+
+    def model(self) -> Tensors:
+        """What a model of this moment is made of."""
+        return self.tensors.get("mean", self.tensors["now"])
 
     def save(self, path: Path) -> None:
         """Replace the checkpoint in one stroke."""
@@ -126,6 +144,8 @@ class NeuralTraining:
             now = first_tensors(shaped, *sizes, self._seed * 10 + state.phase)
         adam = RowAdam(now, 0.0)
         state.tensors.update(now=now, first=adam.first, second=adam.second)
+        if self._recipe.averaging:
+            state.tensors["mean"] = {name: each.clone() for name, each in now.items()}
 
     def _epoch(self, state: _State, kind: str) -> None:
         recipe = self._recipe
@@ -148,8 +168,11 @@ class NeuralTraining:
             rows = slice(start, start + positives)
             found = network.gradients(users[rows], items[rows], random)
             adam.step(found)
+            state.steps = adam.steps
+            if recipe.averaging:
+                state.average(recipe.averaging)
             loss += found.loss * len(users[rows])
-        state.steps, state.epoch = adam.steps, state.epoch + 1
+        state.epoch += 1
         self._refuse_divergence(now, state.epoch)
         self._note(state, kind, loss / max(len(users), 1))
 
@@ -158,12 +181,12 @@ class NeuralTraining:
         figures = {"loss": loss}
         judged = float(state.epoch)  # without validation the last epoch is the best
         if self._validation is not None:
-            found = judge(self._model(state.tensors["now"]), self._validation)
+            found = judge(self._model(state.model()), self._validation)
             figures.update(found)
             judged = found["ndcg"]
         if judged > state.best:
             state.best, state.best_epoch = judged, state.epoch
-            state.tensors["best"] = {k: v.clone() for k, v in state.tensors["now"].items()}
+            state.tensors["best"] = {k: v.clone() for k, v in state.model().items()}
         self._told(kind, state.epoch, figures)
 
     def _is_over(self, state: _State) -> bool:

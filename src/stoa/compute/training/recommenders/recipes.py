@@ -59,6 +59,9 @@ class NeuralRecipe(_Recipe):
     num_layers: int = Field(3, ge=1, le=6)
     negatives: int = Field(4, ge=1, le=100, description="Sampled per positive, anew every epoch")
     patience: int = Field(0, ge=0, description="Epochs without progress before stopping; 0: never")
+    averaging: float = Field(
+        0.999, ge=0, lt=1, description="What a running mean of the weights keeps per step; 0: none"
+    )
     pretrain: int = Field(0, ge=0, description="Epochs of GMF and MLP each, before NeuMF")
     batches_per_step: int = Field(
         32, ge=1, description="Batches taken in one step, at a rate grown by its power of 0.4"
