@@ -7,7 +7,7 @@ import pytest
 from tests.app.console.served import Served
 from tests.app.console.test_browser import live
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 PAGE = "/solutions/pretrain_llm"
 
 

@@ -128,7 +128,7 @@ def test_refitting_learns_from_what_was_held_out_for_choosing(data: Path, tmp_pa
     assert len(model.seen) == 120 * 7  # all but the test items
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_killed_at_any_time_it_ends_with_the_same_model(data: Path, tmp_path: Path) -> None:
     recipe = {"data": str(data), "model": _NEUMF, "refit": True}
     whole = started(tmp_path / "whole", "train", recipe)

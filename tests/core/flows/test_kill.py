@@ -157,7 +157,7 @@ async def test_three_workers_and_two_kills(lines: Database, tmp_path: Path, alic
     with watching(lines, home) as flows:
         await flows.launch(works=False)
         for _ in range(60):
-            await start(flows, alice, "lines", payload={"steps": 4, "seconds": 0.08})
+            await start(flows, alice, "lines", payload={"steps": 4, "seconds": 0.2})
         with (
             worker(lines, home, "one") as one,
             worker(lines, home, "two") as two,
@@ -165,7 +165,8 @@ async def test_three_workers_and_two_kills(lines: Database, tmp_path: Path, alic
         ):
             victims = chance.sample([one, two, three], 2)
             for victim in victims:
-                await asyncio.sleep(chance.uniform(0.3, 1.0))
+                written = lines_written(lines) + chance.randint(10, 40)
+                await until(lambda written=written: lines_written(lines) >= written)
                 kill(victim)
             assert count(lines, RunState.DONE) < 60
             await until(lambda: count(lines, RunState.DONE) == 60)

@@ -64,7 +64,7 @@ async def test_killed_replicas_lose_no_call_even_the_last_one(
     assert component.replicas >= 1
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_replicas_come_with_real_load(
     inference: Inference, register: Register, alice: Caller
@@ -191,7 +191,7 @@ async def test_a_full_queue_refuses_at_once(component: Component) -> None:
     assert refused
 
 
-@pytest.mark.long
+@pytest.mark.slow
 async def test_a_replica_that_hangs_is_killed_and_the_rest_goes_on(
     component: Component, monkeypatch: pytest.MonkeyPatch
 ) -> None:

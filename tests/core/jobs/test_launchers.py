@@ -87,7 +87,7 @@ async def test_a_cluster_that_refuses(build: Build, cluster: RayServer, alice: C
     assert view.launcher == "local"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 async def test_a_torchrun_group(build: Build, alice: Caller) -> None:
     """Two processes; kill -9 of one ends the group, and the next attempt goes on."""
     try:

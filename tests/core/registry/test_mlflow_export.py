@@ -19,7 +19,7 @@ async def curves(job_id: str) -> list[Curve]:
     return [Curve(name="loss", points=[Point(step=n, time=n, value=1 / n) for n in (1, 2, 3)])]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")  # of MLflow's own tables
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow")

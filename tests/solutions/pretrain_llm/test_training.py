@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import lacking
 from tests.solutions.pretrain_llm.conftest import SAMPLE, TINY, House
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 async def test_from_text_to_a_registered_model(house: House) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.house.processes import Server, settled_home
 from tests.solutions.recommend_products.test_flow import shop
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 _TRAINER = "stoa.compute.training.recommenders.train"
 _REPLICA = "stoa.compute.serving.replica"
 

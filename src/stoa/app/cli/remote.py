@@ -84,7 +84,9 @@ class RemoteDoor:
                         return RunView.model_validate(data)
                     if name == "progress":
                         await on_progress(*_note(data))
-            except httpx.TransportError:
+            except httpx.TransportError as error:
+                if _is_interrupted():  # closing the stream failed, which hid why it was closed
+                    raise asyncio.CancelledError from error
                 if pause is None:
                     raise
             await asyncio.sleep(pause or 0)
@@ -111,6 +113,11 @@ class RemoteDoor:
                 elif "data" in fields:
                     yield fields.get("event", ""), fields.get("id", ""), json.loads(fields["data"])
                     fields = {}
+
+
+def _is_interrupted() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _note(event: dict[str, Any]) -> tuple[str, int, int]:

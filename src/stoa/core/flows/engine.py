@@ -55,7 +55,7 @@ _LAST_STEP = 2**31 - 1
 class Pace:
     """How often things are looked at, in seconds."""
 
-    queue: float = 0.05
+    queue: float = 0.1
     """For queued runs. Nothing wakes DBOS's queue, so this is what a run waits on an idle worker."""
     watch: float = 0.2
     """For events that other processes wrote."""

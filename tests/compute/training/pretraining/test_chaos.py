@@ -6,6 +6,8 @@ Bit for bit on the same layout: the losses of all steps, and the weights that co
 import hashlib
 import random
 import signal
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,8 +22,8 @@ from tests.compute.training.pretraining.supervised import (
     write_text,
 )
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
-STEPS = 400
+pytestmark = pytest.mark.timeout(900)
+STEPS = 100
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +32,17 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, text: Path) -> Path:
-    """A run that nothing happens to."""
-    folder = tmp_path_factory.mktemp("undisturbed") / "run"
-    with supervised(folder, recipe(text, STEPS)) as running:
-        assert running.wait() == 0, running.log()
-    return folder
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, text: Path) -> Callable[[int], Path]:
+    """The folder of a run of so many steps that nothing happened to."""
+
+    @cache
+    def run(steps: int) -> Path:
+        folder = tmp_path_factory.mktemp("undisturbed") / "run"
+        with supervised(folder, recipe(text, steps)) as running:
+            assert running.wait() == 0, running.log()
+        return folder
+
+    return run
 
 
 def weights(folder: Path) -> str:
@@ -43,25 +50,33 @@ def weights(folder: Path) -> str:
     return hashlib.sha256(model.read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize(
+    ("steps", "times"),
+    [
+        pytest.param(STEPS, 2, marks=pytest.mark.slow),
+        pytest.param(400, 9, marks=pytest.mark.long),
+    ],
+)
 def test_a_run_whose_ranks_are_killed_is_the_undisturbed_one(
-    tmp_path: Path, text: Path, undisturbed: Path
+    tmp_path: Path, text: Path, undisturbed: Callable[[int], Path], steps: int, times: int
 ) -> None:
     """kill -9 of a random rank every 40 steps or so."""
     drawn = random.Random(4)
     folder = tmp_path / "run"
-    with supervised(folder, recipe(text, STEPS), seconds=800) as running:
+    with supervised(folder, recipe(text, steps), seconds=800) as running:
         begun = running.begun()
-        kills = [number * 40 + drawn.randint(-9, 9) for number in range(1, 10)]
+        kills = [number * 40 + drawn.randint(-9, 9) for number in range(1, times + 1)]
         for step in kills:
             running.at(step)
             running.kill(drawn.randrange(2))
             running.next_try()
         took = running.ended() - begun
         assert running.wait() == 0, running.log()
-    expected = losses(undisturbed)
-    assert sorted(expected) == list(range(1, STEPS + 1))
+    whole = undisturbed(steps)
+    expected = losses(whole)
+    assert sorted(expected) == list(range(1, steps + 1))
     assert losses(folder) == expected
-    assert weights(folder) == weights(undisturbed)
+    assert weights(folder) == weights(whole)
     booked = goodput(folder)
     assert booked.failures == len(kills)
     assert booked.attempts == len(kills) + 1
@@ -70,11 +85,12 @@ def test_a_run_whose_ranks_are_killed_is_the_undisturbed_one(
     assert booked.seconds["lost"] > 0
     assert booked.seconds["restart"] > 0
     last = max(span.last for span in booked.spans if span.kind == "productive")
-    assert last == STEPS
+    assert last == steps
 
 
+@pytest.mark.slow
 def test_a_stopped_rank_is_found_and_a_wish_to_stop_is_granted(
-    tmp_path: Path, text: Path, undisturbed: Path
+    tmp_path: Path, text: Path, undisturbed: Callable[[int], Path]
 ) -> None:
     """SIGSTOP hangs all ranks: found by signs of life. SIGTERM: saved at that step, code 75, goes on."""
     folder = tmp_path / "run"
@@ -94,8 +110,9 @@ def test_a_stopped_rank_is_found_and_a_wish_to_stop_is_granted(
     assert FolderShelf(folder / "checkpoints").steps()[-1] == stopped
     with supervised(folder, wanted) as running:
         assert running.wait() == 0, running.log()
-    assert losses(folder) == losses(undisturbed)
-    assert weights(folder) == weights(undisturbed)
+    whole = undisturbed(STEPS)
+    assert losses(folder) == losses(whole)
+    assert weights(folder) == weights(whole)
     booked = goodput(folder)
     assert booked.seconds["idle"] > 0
     assert sum(booked.seconds.values()) == pytest.approx(booked.wall, abs=1e-6)

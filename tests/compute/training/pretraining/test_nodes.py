@@ -16,7 +16,7 @@ from stoa.compute.training.pretraining.ledger import goodput, marks
 from tests.compute.training.pretraining.supervised import recipe, supervised, write_text
 from tests.conftest import lacking
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 STEPS = 60
 
 

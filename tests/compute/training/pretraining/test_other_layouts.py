@@ -10,7 +10,7 @@ import pytest
 from tests.compute.training.pretraining.processes import torchrun
 from tests.compute.training.pretraining.supervised import losses, make_run, recipe, write_text
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 TRAIN = "stoa.compute.training.pretraining.train"
 HALF, WHOLE = 10, 20
 

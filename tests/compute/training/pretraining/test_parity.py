@@ -80,7 +80,7 @@ LAYOUTS: list[tuple[str, int, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ranks", "changes"), [case[1:] for case in LAYOUTS], ids=[case[0] for case in LAYOUTS]
 )
@@ -89,7 +89,7 @@ def test_layout(tmp_path: Path, undivided: list[Any], ranks: int, changes: dict[
     np.testing.assert_allclose(told["steps"], undivided, atol=SAME, rtol=0)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
 def test_a_run_goes_on_over_other_layouts(tmp_path: Path, undivided: list[Any]) -> None:
     """Seven steps sharded, seven with tensor and sequence parallelism, the last six in one process."""
@@ -101,7 +101,7 @@ def test_a_run_goes_on_over_other_layouts(tmp_path: Path, undivided: list[Any]) 
     np.testing.assert_allclose(told, undivided, atol=SAME, rtol=0)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 def test_tied_embeddings_on_every_kind_of_layout(tmp_path: Path, ranks: int) -> None:
     tied = {"model.tie_embeddings": True}
@@ -111,7 +111,7 @@ def test_tied_embeddings_on_every_kind_of_layout(tmp_path: Path, ranks: int) -> 
     np.testing.assert_allclose(told, alone, atol=SAME, rtol=0)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ranks", "changes"), [(2, {}), (4, {"layout.replicate": 2}), (4, {"layout.tensor": 2})]
 )

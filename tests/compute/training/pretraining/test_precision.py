@@ -44,7 +44,7 @@ def test_the_same_seed_rounds_alike() -> None:
     assert not torch.equal(stochastic(values, 5), stochastic(values, 6))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_it_trains_as_well_as_a_master_copy_where_plain_rounding_stands_still() -> None:
     """Late in training updates are far below what a bfloat16 can hold: small rates show it at once."""
     ends, begin = {}, 0.0

@@ -26,7 +26,7 @@ def crash(folder: Path, **recovery: Any) -> int:
         return running.wait()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_it_gives_up_where_nothing_gets_further(tmp_path: Path) -> None:
     """Three failures without a new checkpoint; it waits in between, and says why."""
     assert crash(tmp_path / "run", fruitless=3) == 1
@@ -38,7 +38,7 @@ def test_it_gives_up_where_nothing_gets_further(tmp_path: Path) -> None:
     assert booked.seconds["idle"] == pytest.approx(0.5 + 1.0, abs=0.6)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_what_no_retry_helps_is_not_retried(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "wrong.txt").touch()
@@ -49,7 +49,7 @@ def test_what_no_retry_helps_is_not_retried(tmp_path: Path) -> None:
     assert end.facts["reason"] == "Shard 'a.jsonl' can't be read at line 7. Fetch it again."
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_node_that_is_too_slow_is_not_used(tmp_path: Path) -> None:
     health = {"matrix_tflops": 1e6, "timeout": 100}
     assert crash(tmp_path / "run", health_check=True, health=health) == 4

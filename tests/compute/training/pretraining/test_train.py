@@ -78,7 +78,7 @@ def trained(folder: Path, recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatc
     return train.main()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_run_leaves_curves_a_model_and_its_whole_recipe(
     tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,7 +115,7 @@ def result_vocabulary(place: Path) -> int:
     return size
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_stopped_and_started_again_it_is_the_run_that_was_never_stopped(
     tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +161,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch, *, first: int, last: int) -> list[
     return seen
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["skip", "roll_back", "lower_rate"])
 def test_a_run_survives_losses_that_are_no_numbers(
     policy: str, tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
