@@ -189,10 +189,13 @@ def test_ctrl_c_cancels_the_run(live: LiveSite, tmp_path: Path) -> None:
 
 
 _SCRIPT = """
+import signal
+
 from stoa import wiring
 from stoa.app.cli import main, operations
 from tests.app.example import EXAMPLE
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
 wiring.solutions = lambda: [EXAMPLE]
 main.Stoa._headlines = {"example": ""}
 main.main()

@@ -3,6 +3,8 @@
 from typing import Final
 
 SOLUTION: Final = "recommend_products"
+FIRST_SHOP: Final = "shop"
+"""The shop of whoever names none."""
 
 
 def interactions_of(shop: str) -> str:

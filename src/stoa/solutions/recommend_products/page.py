@@ -10,6 +10,7 @@ from nicegui import ui
 
 from stoa.base.identity.caller import EVERYONE
 from stoa.contract import PageContext
+from stoa.solutions.recommend_products.names import FIRST_SHOP
 from stoa.solutions.recommend_products.pages.endpoint import show_endpoint
 from stoa.solutions.recommend_products.pages.models import show_models
 from stoa.solutions.recommend_products.pages.pipeline import show_pipeline_page
@@ -19,6 +20,7 @@ from stoa.solutions.recommend_products.schema import Shops
 from stoa.ui.elements import dress, guarded, tag
 from stoa.ui.tabs import Tab, show_tabs
 
+_LOOK_EVERY = 2.0
 _Show = Callable[[PageContext, str], Awaitable[None]]
 
 
@@ -40,11 +42,29 @@ async def _show_for(show: _Show, shop: str, context: PageContext) -> None:
 
 
 async def page(context: PageContext) -> None:
-    """Everything between the page's head and its end."""
-    found: Shops = await context.call("shops", {})
-    served_first = sorted(found.shops, key=lambda each: (not each.models, each.name))
-    names = [each.name for each in served_first] or ["shop"]
+    """Everything between the page's head and its end; where no shop is there yet, it looks again."""
     place = tag("div", "", "stack")
+    shown: list[str] = []
+
+    async def look() -> None:
+        found: Shops = await context.call("shops", {})
+        if found.shops:
+            looking.cancel()
+        served_first = sorted(found.shops, key=lambda each: (not each.models, each.name))
+        names = [each.name for each in served_first] or [FIRST_SHOP]
+        if names == shown:  # whoever fills the first shop on this page stays where they are
+            return
+        shown[:] = names
+        place.clear()
+        with place:
+            await _show_shops(context, names)
+
+    looking = ui.timer(_LOOK_EVERY, lambda: guarded(look), immediate=False)
+    await look()
+
+
+async def _show_shops(context: PageContext, names: list[str]) -> None:
+    """The tabs of one shop, and which one where there are several."""
 
     async def build(shop: str) -> None:
         place.clear()
@@ -56,5 +76,5 @@ async def page(context: PageContext) -> None:
             chosen = ui.select(names, value=names[0], label="Shop").props("outlined dense")
             dress(chosen, test="shop")
             chosen.on_value_change(lambda: guarded(lambda: build(str(chosen.value))))
-        place.move(target_index=-1)
+    place = tag("div", "", "stack")
     await build(names[0])

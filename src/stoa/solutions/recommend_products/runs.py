@@ -8,7 +8,7 @@ from stoa.core.flows.questions import Sought
 from stoa.core.pipelines import views
 from stoa.core.pipelines.views import Node, StepItem, StepState
 from stoa.solutions.recommend_products.judging import MEGABYTES
-from stoa.solutions.recommend_products.names import SOLUTION
+from stoa.solutions.recommend_products.names import FIRST_SHOP, SOLUTION
 from stoa.solutions.recommend_products.schema import (
     Candidate,
     Check,
@@ -32,7 +32,7 @@ _MOST_LISTED = 200
 async def pipelines(call: Call, request: ListRuns) -> PipelineRuns:
     """List the runs of a shop's pipeline, newest first, with how each ended and why."""
     found = await call.platform.pipelines.list(call.caller, SOLUTION, limit=_MOST_LISTED)
-    mine = [each for each in found if each.inputs.get("shop", "shop") == request.shop]
+    mine = [each for each in found if each.inputs.get("shop", FIRST_SHOP) == request.shop]
     rows = [
         await call.platform.pipelines.show(call.caller, each.id) for each in mine[: request.limit]
     ]
@@ -95,7 +95,7 @@ def view_of(row: views.PipelineView) -> PipelineRun:
     return PipelineRun(
         id=row.id,
         run=row.run_id or "",
-        shop=str(row.inputs.get("shop", "shop")),
+        shop=str(row.inputs.get("shop", FIRST_SHOP)),
         outcome=outcome,
         reason=_reason(outcome, row, nodes),
         trigger=_trigger(row),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator
 
 from stoa.contract import FileField, FileId, Request, Result
+from stoa.solutions.recommend_products.names import FIRST_SHOP
 
 MOST_CANDIDATES = 10_000
 MOST_WANTED = 1_000
@@ -40,7 +41,7 @@ class AddInteractions(Request):
     """A file of interactions: who had what, and when."""
 
     file: TableFile = Field(description="CSV, Parquet, ratings.dat, or a zip of one of them.")
-    shop: Shop = Field("shop", description="Whose interactions; a shop has its own models.")
+    shop: Shop = Field(FIRST_SHOP, description="Whose interactions; a shop has its own models.")
     replace: bool = Field(
         False, description="The file is all there is. Else its rows are added to those before."
     )
@@ -85,7 +86,7 @@ class DatasetView(Result):
 class ListDatasets(Request):
     """Which versions to list, newest first."""
 
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     limit: int = Field(50, ge=1, le=500)
 
 
@@ -99,7 +100,7 @@ class AddProducts(Request):
     """A file of products: CSV with a heading, Parquet, movies.dat, or a zip of one of them."""
 
     file: TableFile
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     item_column: Column = Field("", description="Your id of the item. Empty: found by its name.")
     title_column: Column = ""
     picture_column: Column = Field("", description="A data: URL or an https:// address.")
@@ -126,7 +127,7 @@ class Product(Result):
 class ListProducts(Request):
     """Which products to list."""
 
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     items: list[Outside] = Field([], max_length=1_000, description="Just these, in this order.")
     text: str = Field("", max_length=200, description="Words in the title or the id.")
     limit: int = Field(50, ge=1, le=1_000)
@@ -165,7 +166,7 @@ class Shops(Result):
 class RunPipeline(Request):
     """Prepare, train, judge, and deploy what is better. Everything has a default: the newest data."""
 
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     data: TableFile | None = Field(
         None, description="Interactions to add first, as `add_interactions` does."
     )
@@ -295,7 +296,7 @@ class RetryStep(Request):
 class ListRuns(Request):
     """Which runs of the pipeline to list, newest first."""
 
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     limit: int = Field(20, ge=1, le=200)
 
 
@@ -305,7 +306,7 @@ class ListRuns(Request):
 class ListModels(Request):
     """Which model versions to list, newest first."""
 
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     limit: int = Field(50, ge=1, le=500)
 
 
@@ -369,7 +370,7 @@ class LineageView(Result):
 class Compare(Request):
     """Whose training runs to lay side by side."""
 
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     runs: list[Id] = Field(
         [], max_length=20, description="Runs of the pipeline. Empty: the newest."
     )
@@ -411,14 +412,14 @@ class DecideModel(Request):
 class RollBack(Request):
     """Which shop goes back to the model that served before."""
 
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     reason: str = Field("", max_length=500)
 
 
 class Settings(Request):
     """How a shop's models are made and judged. What is left out becomes the default."""
 
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     models: list[Model] = Field(
         [Model.POPULARITY, Model.ITEM_KNN, Model.EASE, Model.IALS, Model.NEUMF],
         min_length=1,
@@ -460,7 +461,7 @@ class Settings(Request):
 class SettingsRequest(Request):
     """Whose settings."""
 
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
 
 
 class SettingsView(Result):
@@ -481,7 +482,7 @@ class Rank(Request):
     items: list[Outside] = Field(
         max_length=MOST_CANDIDATES, description="Your ids of the candidates."
     )
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     history: list[Outside] = Field(
         [], max_length=1_000, description="What the user had since, or what somebody new had."
     )
@@ -511,7 +512,7 @@ class Recommend(Request):
     user: Outside = Field(
         description="Your id of the user. Somebody new is served as well as can be."
     )
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     limit: int = Field(10, ge=1, le=MOST_WANTED)
     with_seen: bool = Field(False, description="Also what the user has had.")
     exclude: list[Outside] = Field([], max_length=MOST_CANDIDATES, description="Never these.")
@@ -541,7 +542,7 @@ class Similar(Request):
     """What goes with an item."""
 
     item: Outside
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     limit: int = Field(10, ge=1, le=MOST_WANTED)
 
 
@@ -558,7 +559,7 @@ class Click(Request):
 
     ticket: str = Field(min_length=1, max_length=500, description="Of the answer.")
     item: str = Field("", max_length=200, description="What was taken.")
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
 
 
 class Clicked(Result):
@@ -571,7 +572,7 @@ class UserRequest(Request):
     """One user of a shop."""
 
     user: Outside
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     limit: int = Field(50, ge=1, le=1_000, description="The newest of the history.")
 
 
@@ -595,7 +596,7 @@ class UserView(Result):
 class ListUsers(Request):
     """Some users, to try."""
 
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     text: str = Field("", max_length=200, description="The beginning of the id.")
     limit: int = Field(20, ge=1, le=200)
 
@@ -610,7 +611,7 @@ class Users(Result):
 class EndpointRequest(Request):
     """Whose endpoint."""
 
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
 
 
 class Arm(Result):
@@ -654,5 +655,5 @@ class EndpointView(Result):
 class EndTest(Request):
     """How the test of champion against challenger ends."""
 
-    shop: Shop = "shop"
+    shop: Shop = FIRST_SHOP
     winner: Literal["champion", "challenger"]
