@@ -105,9 +105,9 @@ async def test_two_publishers_and_three_deliverers_that_are_killed(
         for _ in range(4):
             await asyncio.sleep(chance.uniform(0.1, 0.4))
             kill(workers.pop(chance.randrange(3)))
-            started = await asyncio.to_thread(worker(database, tmp_path).__enter__)
-            stack.callback(kill, started)
-            workers.append(started)
+            another = worker(database, tmp_path)
+            workers.append(await asyncio.to_thread(another.__enter__))
+            stack.push(another)  # held until the end: the process goes with it
 
     with ExitStack() as stack:
         crashing = asyncio.create_task(crash(stack))

@@ -68,6 +68,10 @@ def lines_written(database: Database) -> int:
     return database.read_now(lambda s: s.scalar(query) or 0, workspace=EVERY_WORKSPACE)
 
 
+async def _until_written(database: Database, count: int) -> None:
+    await until(lambda: lines_written(database) >= count)
+
+
 def check(database: Database, runs: int, steps: int, kills: int) -> None:
     """Every run ended once, with all its lines, and its history is whole."""
 
@@ -165,8 +169,7 @@ async def test_three_workers_and_two_kills(lines: Database, tmp_path: Path, alic
         ):
             victims = chance.sample([one, two, three], 2)
             for victim in victims:
-                written = lines_written(lines) + chance.randint(10, 40)
-                await until(lambda written=written: lines_written(lines) >= written)
+                await _until_written(lines, lines_written(lines) + chance.randint(10, 40))
                 kill(victim)
             assert count(lines, RunState.DONE) < 60
             await until(lambda: count(lines, RunState.DONE) == 60)

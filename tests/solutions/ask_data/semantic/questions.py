@@ -50,7 +50,7 @@ What is the total fee of appointments with Ada Brand? | SELECT SUM(fee) FROM app
 How many appointments does Gil Hart have? | SELECT COUNT(*) FROM appointments JOIN patients USING (patient_id) WHERE first_name = 'Gil' AND last_name = 'Hart'
 Number of doctors and patients |
 Patients whose appointments were all cancelled |
-Departments with an average salary above 8000 |
+Departments with an average salary above 8000 | SELECT department_name, AVG(salary) FROM doctors JOIN departments USING (department_id) GROUP BY 1 HAVING AVG(salary) > 8000
 Doctors with no completed appointments | SELECT full_name FROM doctors WHERE doctor_id NOT IN (SELECT doctor_id FROM appointments WHERE status = 'completed')
 Medicines that cost more than 5 | SELECT medicine_name FROM medicines WHERE unit_price > 5
 """
@@ -103,9 +103,9 @@ How many products has each client bought? |
 Products that are out of stock |
 Who only bought the Pan? |
 Clients who bought all products |
-Clients who bought both the Pan and the Rake |
+Clients who bought both the Pan and the Rake | SELECT Name FROM Client WHERE ClientId IN (SELECT ClientId FROM PurchaseOrder JOIN OrderItem USING (OrderId) JOIN Product USING (ProductId) WHERE Product.Name = 'Pan') AND ClientId IN (SELECT ClientId FROM PurchaseOrder JOIN OrderItem USING (OrderId) JOIN Product USING (ProductId) WHERE Product.Name = 'Rake')
 The second most expensive product |
-Products that are cheaper than the average product |
+Products that are cheaper than the average product | SELECT Name FROM Product WHERE UnitPrice < (SELECT AVG(UnitPrice) FROM Product)
 What will the revenue be next year? |
 Clients who like hiking |
 """
@@ -136,7 +136,7 @@ Average age of members by town | SELECT town, AVG(age) FROM member GROUP BY 1
 Members older than 30 | SELECT name FROM member WHERE age > 30
 Members between 30 and 60 years old |
 Youngest member | SELECT name FROM member ORDER BY age LIMIT 1
-Members who joined in 2020 or later |
+Members who joined in 2020 or later | SELECT name FROM member WHERE joined >= '2020-01-01'
 Books in the Fiction genre | SELECT title FROM book WHERE id IN (SELECT book_id FROM book_genre JOIN genre ON genre.id = genre_id WHERE name = 'Fiction')
 Number of books per genre | SELECT g.name, COUNT(*) FROM book_genre JOIN genre g ON g.id = genre_id GROUP BY 1
 Average price of books per genre | SELECT g.name, AVG(price) FROM book JOIN book_genre ON book.id = book_id JOIN genre g ON g.id = genre_id GROUP BY 1
@@ -262,7 +262,7 @@ Which artist generated the most revenue? | SELECT a.Name FROM InvoiceLine l JOIN
 Which sales support agent made the most sales? |
 How many tracks does the album Machine Head have? | SELECT COUNT(*) FROM Track JOIN Album USING (AlbumId) WHERE Title='Machine Head'
 Number of customers per country with more than 5 customers | SELECT Country, COUNT(*) FROM Customer GROUP BY 1 HAVING COUNT(*)>5
-Show customers and their invoices |
+Show customers and their invoices | SELECT FirstName, LastName, InvoiceId FROM Customer JOIN Invoice USING (CustomerId)
 First invoice | SELECT * FROM Invoice ORDER BY InvoiceDate LIMIT 1
 Which customers spent more than 45? | SELECT FirstName, LastName FROM Customer WHERE CustomerId IN (SELECT CustomerId FROM Invoice GROUP BY 1 HAVING SUM(Total)>45)
 How much did Helena Holý spend? | SELECT SUM(Total) FROM Invoice JOIN Customer USING (CustomerId) WHERE LastName='Holý'
@@ -271,10 +271,10 @@ Customers in Paris or London | SELECT FirstName, LastName FROM Customer WHERE Ci
 What is the email of customer Luis Rojas? | SELECT Email FROM Customer WHERE FirstName='Luis' AND LastName='Rojas'
 Customers whose last name starts with S | SELECT FirstName, LastName FROM Customer WHERE LastName LIKE 'S%'
 Who only bought Rock tracks? |
-Customers who bought both Rock and Jazz |
-average number of tracks per album |
+Customers who bought both Rock and Jazz | SELECT FirstName, LastName FROM Customer WHERE CustomerId IN (SELECT CustomerId FROM Invoice JOIN InvoiceLine USING (InvoiceId) JOIN Track USING (TrackId) JOIN Genre USING (GenreId) WHERE Genre.Name = 'Rock') AND CustomerId IN (SELECT CustomerId FROM Invoice JOIN InvoiceLine USING (InvoiceId) JOIN Track USING (TrackId) JOIN Genre USING (GenreId) WHERE Genre.Name = 'Jazz')
+average number of tracks per album | SELECT AVG(n) FROM (SELECT COUNT(*) AS n FROM Track GROUP BY AlbumId)
 second longest track |
-Tracks that are longer than average |
+Tracks that are longer than average | SELECT Name FROM Track WHERE Milliseconds > (SELECT AVG(Milliseconds) FROM Track)
 Delete all customers |
 Please remove the customer Luis Rojas |
 """

@@ -2,8 +2,8 @@
 
 Run this file as a module for the numbers per database:
 `python -m tests.solutions.ask_data.semantic.test_development_data`.
-Chinook, broker and restaurants were looked at while the parser was written; academic at the end; the
-questions over ewallet were never read.
+Chinook, broker, restaurants and academic were looked at while the parser was written; the questions over
+ewallet were never read.
 """
 
 import csv
@@ -52,12 +52,12 @@ def score(database: str) -> Score:
 
 @pytest.mark.parametrize(
     ("database", "coverage"),
-    [("restaurants", 0.7), ("broker", 0.4), ("academic", 0.35), ("ewallet", 0.0)],
+    [("restaurants", 0.88), ("broker", 0.54), ("academic", 0.72), ("ewallet", 0.15)],
 )
-def test_nine_of_ten_answers_are_right(database: str, coverage: float) -> None:
+def test_nineteen_of_twenty_answers_are_right(database: str, coverage: float) -> None:
     pytest.importorskip("duckdb")
     found = score(database)
-    assert found.right >= 0.9 * found.answered or found.answered - found.right <= 1
+    assert found.right >= 0.95 * found.answered or found.answered - found.right <= 1
     assert found.answered >= coverage * found.asked
 
 
@@ -77,7 +77,7 @@ def chinook() -> Score:
 def test_chinook_is_answered_rightly() -> None:
     found = chinook()
     assert found.right == found.answered
-    assert found.answered >= 0.7 * found.asked
+    assert found.answered >= 0.8 * found.asked
 
 
 @pytest.mark.parametrize("database", ["restaurants", "academic"])

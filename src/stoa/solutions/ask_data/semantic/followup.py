@@ -6,14 +6,22 @@ Knows no SQL.
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
+from stoa.solutions.ask_data.semantic.columns import Head, NotRead
 from stoa.solutions.ask_data.semantic.joins import Joins
-from stoa.solutions.ask_data.semantic.meaning import Condition, Conditions, Meaning, Measure, Order
+from stoa.solutions.ask_data.semantic.meaning import (
+    Combined,
+    Condition,
+    Conditions,
+    Meaning,
+    Number,
+    Order,
+)
 from stoa.solutions.ask_data.semantic.mentions import Item
 from stoa.solutions.ask_data.semantic.naming import Naming
 from stoa.solutions.ask_data.semantic.reading import Reader
-from stoa.solutions.ask_data.semantic.resolving import Head, NotRead
 
 _LEADS: Final = (
     "and what about", "and how about", "what about", "how about", "what of", "and", "now", "then", "but",
@@ -23,7 +31,9 @@ _LEADS: Final = (
 _LIMITS: Final = frozenset({"top", "first", "bottom", "last"})
 
 
-def changed(items: Sequence[Item], naming: Naming, joins: Joins, previous: Meaning) -> Meaning:
+def changed(
+    items: Sequence[Item], naming: Naming, joins: Joins, previous: Meaning, today: date
+) -> Meaning:
     """The meaning before with what the fragment changes.
 
     Raises NotRead: the fragment is a question of its own, or not understood.
@@ -35,7 +45,7 @@ def changed(items: Sequence[Item], naming: Naming, joins: Joins, previous: Meani
         return limited
     if not led and not instead and not _clause(fragment):
         raise NotRead([], "a question of its own")
-    reader = Reader(fragment, naming, joins, base=previous.base)
+    reader = Reader(fragment, naming, joins, base=previous.base, today=today)
     reader.outputs = [*previous.measures]
     reader.resolve.context += [key.table for key in previous.keys] + [
         ref.table for ref in previous.shown
@@ -44,10 +54,15 @@ def changed(items: Sequence[Item], naming: Naming, joins: Joins, previous: Meani
     asked = len(reader.outputs)
     reader.keys = []
     reader.read()
-    fresh = [each for each in reader.outputs[asked:] if isinstance(each, Measure)]
+    fresh = [each for each in reader.outputs[asked:] if not isinstance(each, Head)]
     if any(isinstance(each, Head) for each in reader.outputs[asked:]) or (fresh and not led):
         raise NotRead([], "a question of its own")
-    if reader.rank is not None or reader.share is not None or reader.negate or reader.pending:
+    if (
+        reader.rank is not None
+        or any(isinstance(each, Combined) for each in fresh)
+        or reader.negate
+        or reader.pending
+    ):
         raise NotRead([], "a question of its own")
     return _merged(previous, reader, fresh)
 
@@ -119,7 +134,7 @@ def _limit(items: list[Item], previous: Meaning) -> Meaning | None:
     return previous.model_copy(update={"order": order, "limit": int(words[1].number)})
 
 
-def _merged(previous: Meaning, reader: Reader, fresh: list[Measure]) -> Meaning:
+def _merged(previous: Meaning, reader: Reader, fresh: list[Number]) -> Meaning:
     conditions = _replaced(previous.conditions, tuple(tuple(group) for group in reader.groups))
     changes: dict[str, object] = {"conditions": conditions}
     if reader.related:

@@ -6,15 +6,14 @@ from counted values (a column that repeats nowhere). Knows no question.
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from stoa.core.tables.catalogue import Column, Table
+from stoa.solutions.ask_data.semantic.keys import KEY_WORDS, single_key
 from stoa.solutions.ask_data.semantic.naming import Naming
 from stoa.solutions.ask_data.semantic.splitting import name_words
 
-_KEY_WORDS: Final = frozenset({"id", "key", "code", "no", "number", "nr", "uuid"})
 _UP, _DOWN, _GUESSED = 1.0, 1.2, 0.15
 _SHARED_PARENT = 1.0
 """Rows that only share a parent have little to do with each other."""
@@ -156,6 +155,18 @@ class Joins:
 
     # --- guessing keys -----------------------------------------------------------------------
 
+    def _key_words(
+        self, table: Table, column: Column, known: Mapping[tuple[str, ...], object]
+    ) -> set[tuple[str, ...]]:
+        """The wordings that a column may name another table's key by; shorter ones only where it must."""
+        whole = {
+            self._naming.without_prefix(_words(column)),
+            *self._naming.stripped(table, column),
+        }
+        if any(words in known for words in whole):
+            return whole
+        return {shorter for words in whole for shorter in _shortened(words) if shorter in known}
+
     def _guessed(self) -> list[Step]:
         keys = [
             (table, column)
@@ -167,7 +178,7 @@ class Joins:
             own = self._naming.words[table.key]
             full = self._naming.without_prefix(_words(column))
             by_words[full].append((table, column))
-            last = full[-1] if full[-1] in _KEY_WORDS else "id"
+            last = full[-1] if full[-1] in KEY_WORDS else "id"
             for words in {(*own, last), (*own, "id"), (*own[-1:], "id")}:
                 if (table, column) not in by_words[words]:
                     by_words[words].append((table, column))
@@ -175,10 +186,7 @@ class Joins:
         for table in self._naming.catalogue.tables:
             own_key = single_key(table)
             for column in table.columns:
-                for words in {
-                    self._naming.without_prefix(_words(column)),
-                    *self._naming.stripped(table, column),
-                }:
+                for words in self._key_words(table, column, by_words):
                     if words in (("id",), ("name",)):
                         continue
                     ends = [each for each in by_words.get(words, []) if each[0].key != table.key]
@@ -203,6 +211,12 @@ class Joins:
         return steps
 
 
+def _shortened(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """`agent id` for `assigned agent id`: the key without the role that it plays."""
+    if words[-1] in KEY_WORDS:
+        yield from (words[start:] for start in range(1, len(words) - 1))
+
+
 def _words(column: Column) -> tuple[str, ...]:
     return name_words(column.name)
 
@@ -220,34 +234,3 @@ def _declared(table: Table) -> list[Step]:
         for key in table.foreign_keys
         if key.to_table != table.key
     ]
-
-
-def single_key(table: Table) -> Column | None:
-    """The one column that tells rows apart: the key, or one that is counted to repeat nowhere."""
-    keys = [column for column in table.columns if column.primary_key]
-    if len(keys) == 1:
-        return keys[0]
-    if keys or not table.rows:
-        return None
-    for names in table.unique:
-        if len(names) == 1 and (column := table.column(names[0])):
-            return column
-    once = [
-        column
-        for column in table.columns
-        if column.distinct == table.rows and column.kind in ("text", "integer")
-    ]
-    named = [column for column in once if _like_a_key(column)]
-    if all(_like_a_key(column) for column in table.columns):
-        return None  # a table of pairs: that one side repeats nowhere is chance
-    initial = [column for column in named if column.name[0].lower() == table.name[0].lower()]
-    chosen = initial or named or once
-    return chosen[0] if chosen else None
-
-
-def _like_a_key(column: Column) -> bool:
-    """`id`, `customer_id`, and short ones such as `cid`."""
-    last = _words(column)[-1]
-    return last in _KEY_WORDS or (
-        column.kind == "integer" and last.endswith("id") and len(last) <= 5
-    )

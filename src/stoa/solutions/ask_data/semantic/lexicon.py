@@ -1,18 +1,9 @@
-"""The English that questions are made of: phrases that work, words that stand for the same thing, fillers.
+"""The phrases of questions that do something: count, compare, group, order; and words for numbers and months.
 
-Word lists of our own, for any database; no name of a table or a column of somebody's data belongs here.
+For any database: no name of a table or a column of somebody's data belongs here.
 """
 
-from functools import lru_cache
 from typing import Final
-
-import snowballstemmer
-
-
-def word_set(text: str) -> frozenset[str]:
-    """The words of a text that is a list of them."""
-    return frozenset(text.split())
-
 
 # --- phrases that do something. Longer ones win. -----------------------------------------------
 
@@ -20,7 +11,7 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
     "count": (
         "how many", "number of", "count of", "the number of", "total number of", "total count of",
         "amount of people", "count the number of", "count how many", "how many total",
-        "counts of", "numbers of", "no of", "# of", "headcount of",
+        "counts of", "numbers of", "no of", "# of", "headcount of", "how many times", "number of times", "the number of times",
     ),
     "counting": ("count", "number", "counts", "tally"),
     "distinct": ("distinct", "unique", "different", "distinct number of", "unique number of"),
@@ -53,7 +44,7 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
     "le": ("at most", "no more than", "up to", "<=", "≤", "not more than", "maximum of", "not over",
            "not above", "less than or equal to", "a maximum of", "not exceeding"),
     "or_more": ("or more", "or above", "or higher", "or greater", "and above", "and over", "or later",
-                "and up", "or longer", "or better", "plus"),
+                "and up", "or longer", "or better"),
     "or_less": ("or less", "or fewer", "or below", "or lower", "and below", "and under", "or earlier",
                 "or under", "or shorter"),
     "between": ("between", "in the range", "ranging from"),
@@ -63,7 +54,7 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
             "excluding", "other than", "but not", "apart from", "except for", "non", "!=", "<>", "haven't",
             "hasn't", "hadn't", "neither", "outside", "outside of", "exclude", "excludes", "isnt", "arent",
             "dont", "doesnt", "didnt", "besides", "rather than", "cannot", "can't", "have yet to", "nor",
-            "not counting", "leaving out", "not including", "but no"),
+            "not counting", "ignoring", "disregarding", "leaving out", "not including", "but no"),
     "without": ("without", "lacking", "missing", "with no", "have no", "has no", "had no", "having no",
                 "without any", "lack", "lacks", "no", "without a", "not any", "zero", "none"),
     "null": ("null", "empty", "blank", "unknown", "unspecified", "not set", "not known", "not specified"),
@@ -72,7 +63,8 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
     "group": ("per", "for each", "in each", "of each", "by each", "each", "for every", "every", "grouped by",
               "group by", "broken down by", "split by", "across", "across all", "by", "from each", "at each",
               "in every", "of every", "at every", "on each", "within each", "to each", "with each",
-              "breakdown by", "respectively for", "group them by", "segmented by", "organized by", "on every"),
+              "breakdown by", "respectively for", "group them by", "segmented by", "organized by", "on every",
+              "over the", "as a function of"),
     "order": ("order by", "ordered by", "sort by", "sorted by", "order the results by", "sort the results by",
               "ranked by", "rank by", "in order of", "arranged by", "sort", "sorted", "ordered", "rank",
               "ranked", "arrange", "order them by", "sort them by", "order it by", "sort it by",
@@ -82,6 +74,7 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
              "from high to low", "from largest to smallest", "newest first", "highest to lowest", "in reverse order",
              "most recent first", "latest first", "biggest first", "from best to worst", "from the best to the lowest",
              "from the highest to the lowest", "from newest to oldest", "most first", "reverse alphabetical order",
+             "most frequent first", "most common first", "most popular first",
              "largest to smallest", "newest to oldest", "high to low", "most expensive first", "the other way round"),
     "asc": ("ascending", "asc", "in ascending order", "ascending order", "from lowest to highest", "lowest first",
             "from least to most", "smallest first", "increasing", "in increasing order", "alphabetically",
@@ -108,11 +101,19 @@ OPERATORS: Final[dict[str, tuple[str, ...]]] = {
                "include the", "output", "i want", "tell me", "please return"),
     "all": ("all", "any", "all the", "all of the", "every single", "any of the", "entire"),
     "only": ("only", "just", "solely", "exclusively"),
-    "from": ("from", "starting"), "to": ("to", "through", "until", "till"), "of": ("of", "of the", "part of", "part of the", "part of any"),
-    "in": ("in", "at", "on", "within", "inside", "into", "for", "among", "located in", "based in", "during"),
+    "from": ("from", "starting"), "to": ("to", "through", "until", "till", "out of", "compared to", "compared with", "versus", "vs", "relative to"), "of": ("of", "of the", "part of", "part of the", "part of any"),
+    "in": ("in", "at", "on", "within", "through", "via", "inside", "into", "for", "among", "located in", "based in", "during"),
     "before": ("before", "prior to", "earlier"), "after": ("after", "since", "following", "later"),
     "named": ("named", "called", "titled", "entitled", "name is", "known as"),
     "difference": ("difference between", "difference", "minus", "gap between"),
+    "weekend": ("weekend", "weekends", "on weekends", "on the weekend", "on a weekend", "during weekends",
+                "during the weekend", "at the weekend", "at weekends", "on saturday or sunday", "on saturdays and sundays"),
+    "workday": ("weekday", "weekdays", "on weekdays", "on a weekday", "during weekdays", "on workdays", "on working days"),
+    "span": ("duration", "how long", "time", "length of time", "amount of time", "time between", "time elapsed", "time from",
+             "time difference between", "elapsed time", "time taken", "time interval between", "interval between",
+             "difference in time between", "time it took", "time it takes", "the time between", "the duration"),
+    "pronoun": ("he or she", "his or her", "him or her", "in the database", "that year", "that month", "that day",
+                "at that time", "as well", "of them", "of those", "of these", "of it"),
     "instead": ("instead",), "when": ("when",), "where": ("where",), "who": ("who", "whom"), "which": ("which", "what"),
 }  # fmt: skip
 
@@ -131,8 +132,8 @@ SUPERLATIVES: Final[dict[str, tuple[tuple[str, ...], bool]]] = {
     "fastest": (("speed", "velocity"), True),
     "slowest": (("speed", "velocity"), False),
     "youngest": (("age", "~birth"), False),
-    "oldest": (("age", "~birth", "~founded", "~built", "~hired", "~created", "year", "~published", "~date"), True),
-    "newest": (("~created", "~published", "~founded", "~built", "~hired", "~joined", "year", "~date"), True),
+    "oldest": (("age", "~birth", "~founded", "~built", "~hired", "~created", "~install", "~started", "year", "~published", "~date"), True),
+    "newest": (("~created", "~published", "~founded", "~built", "~hired", "~joined", "~install", "~started", "year", "~date"), True),
     "best paid": (("salary", "wage", "pay", "income"), True),
     "highest paid": (("salary", "wage", "pay", "income"), True),
     "lowest paid": (("salary", "wage", "pay", "income"), False),
@@ -141,6 +142,8 @@ SUPERLATIVES: Final[dict[str, tuple[tuple[str, ...], bool]]] = {
     "top rated": (("rating", "score", "stars", "grade"), True),
     "worst rated": (("rating", "score", "stars", "grade"), False),
     "lowest rated": (("rating", "score", "stars", "grade"), False),
+    "most valuable": (("value", "worth", "price", "amount"), True),
+    "least valuable": (("value", "worth", "price", "amount"), False),
     "most populous": (("population", "inhabitants"), True),
     "largest": (("size", "area", "population", "capacity", "amount", "total", "bytes", "quantity", "value"), True),
     "biggest": (("size", "area", "population", "capacity", "amount", "total", "bytes", "quantity", "value"), True),
@@ -158,230 +161,15 @@ SUPERLATIVES: Final[dict[str, tuple[tuple[str, ...], bool]]] = {
 COMPARATIVES: Final[dict[str, tuple[str, ...]]] = {
     "older than": ("age",),
     "younger than": ("age",),
-    "more expensive than": ("price", "cost", "fee", "fare"),
-    "less expensive than": ("price", "cost", "fee", "fare"),
-    "cheaper than": ("price", "cost", "fee", "fare"),
+    "more expensive than": ("price", "cost", "fee", "fare", "rate", "charge"),
+    "less expensive than": ("price", "cost", "fee", "fare", "rate", "charge"),
+    "cheaper than": ("price", "cost", "fee", "fare", "rate", "charge"),
     "longer than": ("length", "duration", "runtime", "minutes", "pages"),
     "shorter than": ("length", "duration", "runtime", "minutes", "pages", "height"),
     "heavier than": ("weight", "mass"),
     "lighter than": ("weight", "mass"),
     "taller than": ("height",),
 }
-
-# Words that a question may carry without meaning a table, a column or a value. Verbs among them only say
-# that two things belong together, whatever these are.
-_FILLERS: Final = """
-a an the this that these those there their theirs its his her it they them he she we our us me my i
-you your please kindly can could would do does did doing done of to for as list show give display
-find get fetch tell return retrieve identify name provide report output print select see view want
-need know like wanted wish look looking 're 's what's whats what which who whom whose where when how
-is are was were be been being am has have had having with in on at from by into via and all any also
-then so out up ever currently altogether exist exists existing available recorded stored made make
-makes making placed place places placing belong belongs belonging live lives living lived come comes
-coming came located based situated work works worked working got gets use used uses using take takes
-took taken appear appears appearing occur occurred occurs happen happened own owns owned hold holds
-held contain contains involving involved associated related assigned attached linked corresponding
-respective records record entries entry rows row data database table results result information info
-details detail people person someone anyone everyone things thing values value one ones overall
-individual given particular specific certain entire whole serve serves serving served offer offers
-offering offered provides provided among both actually really exactly about regarding concerning
-write wrote written writes produced produce released received receive receives attend attended
-attends visit visited visits went go goes let's lets let together along together's entered noted
-lists listed registered seen themselves itself were't inclusive combination combinations pair pairs
-issued generated handled processed conducted presented hosted authored featured covered operated
-carried he/she him/her teach teaches taught teaching worth enrolled published got taking
-"""
-FILLERS: Final = frozenset(_FILLERS.split())
-
-# Verbs and adjectives that may be a column or a value of the database, and else carry no weight of
-# their own: "ordered", "bought" name the table that records it.
-VERBS: Final[dict[str, tuple[str, ...]]] = {
-    "bought": ("buy", "purchase", "order", "sale", "invoice"), "buy": ("purchase", "order", "sale", "invoice"),
-    "buys": ("buy", "purchase", "order", "sale", "invoice"),
-    "purchased": ("purchase", "buy", "order", "sale", "invoice"), "sold": ("sell", "sale", "order", "invoice"),
-    "sell": ("sale", "order"), "sells": ("sell", "sale", "order"), "ordered": ("order",),
-    "borrowed": ("borrow", "loan", "checkout", "rental"), "rented": ("rent", "rental", "lease"),
-    "hired": ("hire",), "born": ("birth",), "joined": ("join", "joining"), "founded": ("found", "founding"),
-    "paid": ("pay", "payment"), "published": ("publish", "publication"), "shipped": ("ship", "shipping"),
-    "delivered": ("deliver", "delivery"), "created": ("create", "creation"), "enrolled": ("enroll", "enrollment"),
-    "reviewed": ("review",), "rated": ("rate", "rating"), "booked": ("book", "booking"),
-    "released": ("release",), "billed": ("bill", "billing", "invoice"), "invoiced": ("invoice",),
-    "employed": ("employ", "employee"), "cost": ("price",), "costs": ("cost", "price"),
-    "earn": ("salary", "wage"), "earns": ("salary", "wage"), "earning": ("salary", "wage"),
-    "priced": ("price",), "weigh": ("weight",), "weighs": ("weight",), "aged": ("age",),
-    "signed up": ("sign up", "signup", "join", "created"), "registered": ("register", "registration"),
-    "opened": ("open", "opening"), "closed": ("close",), "started": ("start",), "ended": ("end",),
-    "returned": ("return",), "built": ("build", "built"), "lasting": ("duration", "length"),
-    "admitted": ("admission", "admit"), "prescribed": ("prescription",), "treated": ("treatment",),
-    "scheduled": ("schedule",), "taught": ("teach",), "cancelled": ("cancelled", "canceled"),
-    "canceled": ("canceled", "cancelled"), "spent": ("spend",), "manufactured": ("manufacture",),
-    "issued": ("issue",), "reported": ("report",), "worth": ("value", "price", "amount"),
-}  # fmt: skip
-
-_SYNONYMS: Final = """
-customer client buyer shopper purchaser consumer user
-employee worker staffer personnel staff
-movie film
-song track
-city town
-country nation
-phone telephone
-email mail
-salary wage pay
-doctor physician
-product article good
-author writer
-supplier vendor
-quantity qty unit piece
-company firm business organisation organization corporation enterprise
-department dept division
-student pupil
-teacher instructor professor
-car vehicle automobile
-bill invoice
-currency ccy
-transaction tx txn
-account acct
-number no num nbr
-description desc
-address addr
-manager mgr boss supervisor
-store shop
-gender sex
-language lang
-zip postal postcode
-amount amt
-average avg
-maximum max
-minimum min
-customer cust
-employee emp
-product prod
-department dep
-order ord
-date dt
-year yr
-category cat
-reference ref
-latitude lat
-longitude lng lon
-percentage pct
-price cost
-price fee
-revenue sales turnover income
-rating score stars grade
-category type kind genre
-photo picture image
-birthday birthdate dob
-job position role occupation
-title name
-cuisine food
-flat apartment
-airport airfield
-airline carrier
-illness disease
-medicine drug medication
-booking reservation
-member subscriber
-appointment consultation
-ticket pass
-sport discipline
-university college
-paper publication
-journal magazine
-user member
-worker labourer
-length duration
-street road
-state province
-ward unit
-surname lastname
-firstname forename
-location place
-patient case
-weight mass
-status state
-loan borrowing
-"""
-# Those among them that may stand for one another even where a wrong answer would be given.
-_EXACT_SYNONYMS: Final = """
-customer client
-movie film
-city town
-country nation
-phone telephone
-doctor physician
-author writer
-supplier vendor
-organisation organization
-car automobile
-qty quantity
-airline carrier
-"""
-
-_stemmer = snowballstemmer.stemmer("english")
-_IRREGULAR: Final = {
-    "people": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse",
-    "feet": "foot", "geese": "goose", "teeth": "tooth", "criteria": "criterion", "indices": "index",
-    "analyses": "analysis", "diagnoses": "diagnosis", "media": "media", "staff": "staff", "data": "data",
-    "news": "news", "series": "series", "species": "species", "lives": "life", "wives": "wife",
-    "buses": "bus", "statuses": "status", "addresses": "address", "classes": "class", "bonuses": "bonus",
-    "movies": "movie", "shoes": "shoe", "cookies": "cookie", "sales": "sale", "prices": "price",
-    "courses": "course", "houses": "house", "nurses": "nurse", "purchases": "purchase", "expenses": "expense",
-    "warehouses": "warehouse", "leases": "lease", "releases": "release", "licenses": "license",
-    "cases": "case", "bases": "base", "phases": "phase", "diseases": "disease", "databases": "database",
-    "causes": "cause", "horses": "horse", "universes": "universe", "responses": "response", "axes": "axis",
-    "sizes": "size", "prizes": "prize", "zombies": "zombie", "caches": "cache", "aches": "ache",
-}  # fmt: skip
-_VERBS_STEM: Final = {
-    "bought": "buy",
-    "sold": "sell",
-    "paid": "pay",
-    "spent": "spend",
-    "made": "make",
-}
-
-
-@lru_cache(maxsize=50_000)
-def singular(word: str) -> str:
-    """The word without its plural ending, nothing else: `shipped` and `shipping` stay two words."""
-    word = word.lower()
-    if word in _IRREGULAR:
-        return _IRREGULAR[word]
-    if len(word) <= 3 or not word.endswith("s") or word.endswith(("ss", "us", "is", "'s")):
-        return word
-    if word.endswith("ies"):
-        return word[:-3] + "y"
-    if word.endswith(("ches", "shes", "sses", "xes", "zzes")):
-        return word[:-2]
-    return word[:-1]
-
-
-@lru_cache(maxsize=50_000)
-def stem(word: str) -> str:
-    """The Snowball stem of the singular."""
-    base = singular(word)
-    return str(_stemmer.stemWord(_VERBS_STEM.get(base, base)))
-
-
-def _groups(lines: str) -> dict[str, frozenset[str]]:
-    near: dict[str, set[str]] = {}
-    for line in lines.strip().splitlines():
-        words = {stem(each) for each in line.split()}
-        for each in words:
-            near.setdefault(each, set()).update(words - {each})
-    return {word: frozenset(others) for word, others in near.items()}
-
-
-SYNONYMS: Final = _groups(_SYNONYMS)
-"""Stem → stems that may mean the same thing in a database."""
-
-EXACT_SYNONYMS: Final = {
-    singular(word): singular(line.split()[0])
-    for line in _EXACT_SYNONYMS.strip().splitlines()
-    for word in line.split()
-}
-"""Word → the one word that its group is known by, for words that always mean the same."""
 
 NUMBER_WORDS: Final = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
@@ -401,27 +189,3 @@ MONTHS: Final = {
     for name in names.split()
 }  # fmt: skip
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-NOUNS: Final = frozenset({"cost", "costs", "worth", "buy", "sell"})
-"""Among the verbs: words that are as often a part of a name."""
-
-PLACES: Final = word_set(
-    "city town country state province region county place location village nation district"
-)
-"""Columns that say where something is."""
-
-QUANTITIES: Final = word_set(
-    """quantity qty unit piece page credit seat goal point population share item view like vote ticket copy
-    passenger guest night hour minute day visitor download click bed stock count employee player"""
-)
-"""Words in the name of a number that says how many there are of something."""
-
-PERSONS: Final = word_set(
-    """customer client member patient employee user student author doctor driver person staff worker
-    teacher player artist contact owner buyer seller guest passenger citizen reader writer visitor manager
-    instructor professor nurse agent supplier subscriber participant candidate applicant tenant"""
-)
-"""Tables that `who` may mean."""
-
-SALES: Final = word_set("bought buy buys purchased sold sell sells ordered")
-"""Verbs of selling: what is counted after them is what was sold."""

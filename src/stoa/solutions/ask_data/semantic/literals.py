@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict
 
 from stoa.core.tables.catalogue import Catalogue
 from stoa.solutions.ask_data.semantic.keeping import Kept
-from stoa.solutions.ask_data.semantic.lexicon import EXACT_SYNONYMS, word_set
 from stoa.solutions.ask_data.semantic.periods import period_at
 from stoa.solutions.ask_data.semantic.splitting import name_words
+from stoa.solutions.ask_data.semantic.stems import word_set
 from stoa.solutions.ask_data.semantic.tokens import Token, tokenise
+from stoa.solutions.ask_data.semantic.vocabulary import EXACT_SYNONYMS
 
 Sort = Literal[
     "number", "date", "name", "negation", "comparison", "order", "aggregate", "grouping", "word"

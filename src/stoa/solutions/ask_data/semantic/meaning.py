@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 Operator = Literal[
     "eq", "ne", "gt", "ge", "lt", "le", "between", "in", "not_in", "starts", "ends", "contains",
-    "null", "not_null", "true", "false",
+    "null", "not_null", "true", "false", "weekend", "workday",
 ]  # fmt: skip
-Unit = Literal["day", "week", "month", "quarter", "year"]
+Unit = Literal["day", "week", "month", "quarter", "year", "weekday", "hour"]
+SpanUnit = Literal["second", "minute", "hour", "day", "week"]
 Function = Literal["count", "sum", "avg", "min", "max"]
 Value = str | int | float | bool
 
@@ -21,10 +22,13 @@ class _Part(BaseModel):
 
 
 class ColumnRef(_Part):
-    """A column of a table, both by their exact names."""
+    """A column of a table, both by their exact names; or the time from it to another date of the row."""
 
     table: str
     column: str
+    until: str | None = None
+    unit: SpanUnit = "day"
+    """What the time until then is counted in."""
 
 
 class Condition(_Part):
@@ -37,10 +41,25 @@ class Condition(_Part):
     op: Operator
     values: tuple[Value, ...] = ()
     ignore_case: bool = False
+    other: ColumnRef | None = None
+    """In place of values: another column that it is compared with."""
+    than: "Measure | None" = None
+    """In place of values: a number made of all rows, such as the average."""
 
 
 Conditions = tuple[tuple[Condition, ...], ...]
 """All of the groups must hold; of each group, at least one condition."""
+
+
+class Related(_Part):
+    """Rows of another table that must exist, must not, or of which a measure is compared."""
+
+    table: str
+    conditions: Conditions = ()
+    negated: bool = False
+    measure: "Measure | None" = None
+    op: Operator = "gt"
+    values: tuple[Value, ...] = ()
 
 
 class Measure(_Part):
@@ -52,6 +71,31 @@ class Measure(_Part):
     times: str | None = None
     """Another column of the table that each value is multiplied with: price times quantity."""
     distinct: bool = False
+    until: str | None = None
+    """The function is of the time from `column` to this date, in `unit`."""
+    unit: SpanUnit = "day"
+    where: Conditions = ()
+    """Only the rows that fulfil these go into it, where others go into what stands beside it."""
+    related: tuple[Related, ...] = ()
+    """As `where`: rows of other tables that must exist or must not."""
+
+
+class Combined(_Part):
+    """Two measures made one number: a part of a whole, one beside another, or what lies between them."""
+
+    kind: Literal["percent", "fraction", "ratio", "difference"]
+    first: Measure
+    second: Measure
+    unit: SpanUnit | None = None
+    """Of a difference between two dates: what it is counted in."""
+
+    @property
+    def table(self) -> str:
+        """The table whose rows make the first number."""
+        return self.first.table
+
+
+Number = Measure | Combined
 
 
 class Key(_Part):
@@ -62,21 +106,10 @@ class Key(_Part):
     unit: Unit | None = None
 
 
-class Related(_Part):
-    """Rows of another table that must exist, must not, or of which a measure is compared."""
-
-    table: str
-    conditions: Conditions = ()
-    negated: bool = False
-    measure: Measure | None = None
-    op: Operator = "gt"
-    values: tuple[Value, ...] = ()
-
-
 class Having(_Part):
     """A measure of each group against numbers."""
 
-    measure: Measure
+    measure: Number
     op: Operator
     values: tuple[Value, ...]
 
@@ -84,18 +117,10 @@ class Having(_Part):
 class Order(_Part):
     """What the result is ordered by: one of the three."""
 
-    measure: Measure | None = None
+    measure: Number | None = None
     key: Key | None = None
     column: ColumnRef | None = None
     descending: bool = False
-
-
-class Share(_Part):
-    """A part of the rows beside all of them (`percent`, `fraction`) or beside another part (`ratio`)."""
-
-    kind: Literal["percent", "fraction", "ratio"]
-    part: Conditions
-    other: Conditions = ()
 
 
 class Meaning(_Part):
@@ -104,11 +129,18 @@ class Meaning(_Part):
     base: str
     shown: tuple[ColumnRef, ...] = ()
     keys: tuple[Key, ...] = ()
-    measures: tuple[Measure, ...] = ()
+    measures: tuple[Number, ...] = ()
     conditions: Conditions = ()
     related: tuple[Related, ...] = ()
     having: tuple[Having, ...] = ()
     order: tuple[Order, ...] = ()
     limit: int | None = None
     distinct: bool = False
-    share: Share | None = None
+    each: tuple[Key, ...] = ()
+    """The limit holds within each of these: the two dearest rooms of each hotel."""
+    outer: Function | None = None
+    """The result is a function of the one measure over all groups: the average number of rooms per hotel."""
+
+
+for _part in (Condition, Related):
+    _part.model_rebuild()

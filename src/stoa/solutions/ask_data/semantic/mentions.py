@@ -9,28 +9,28 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from stoa.solutions.ask_data.semantic.lexicon import (
-    COMPARATIVES,
-    FILLERS,
-    MONTHS,
-    NOUNS,
-    OPERATORS,
-    SUPERLATIVES,
-    SYNONYMS,
-    VERBS,
-    stem,
-    word_set,
-)
-from stoa.solutions.ask_data.semantic.meaning import Unit
+from stoa.solutions.ask_data.semantic.flags import denied, may_be_empty
+from stoa.solutions.ask_data.semantic.lexicon import COMPARATIVES, MONTHS, OPERATORS, SUPERLATIVES
+from stoa.solutions.ask_data.semantic.meaning import SpanUnit, Unit
 from stoa.solutions.ask_data.semantic.naming import Name, Naming, ValueName
 from stoa.solutions.ask_data.semantic.periods import Period, period_at
-from stoa.solutions.ask_data.semantic.splitting import split_name
+from stoa.solutions.ask_data.semantic.splitting import name_words, split_name
+from stoa.solutions.ask_data.semantic.stems import stem, word_set
 from stoa.solutions.ask_data.semantic.tokens import Token
+from stoa.solutions.ask_data.semantic.vocabulary import FILLERS, NOUNS, SYNONYMS, VERBS
 
 _UNITS: Final[dict[str, Unit]] = {
     "day": "day", "days": "day", "daily": "day", "date": "day", "week": "week", "weeks": "week", "weekly": "week",
     "month": "month", "months": "month", "monthly": "month", "quarter": "quarter", "quarters": "quarter",
-    "quarterly": "quarter", "year": "year", "years": "year", "yearly": "year", "annually": "year", "annual": "year",
+    "quarterly": "quarter", "weekday": "weekday", "weekdays": "weekday", "year": "year", "years": "year", "yearly": "year", "annually": "year", "annual": "year",
+}  # fmt: skip
+_UNIT_PHRASES: Final[dict[str, Unit]] = {
+    "day of the week": "weekday", "day of week": "weekday", "days of the week": "weekday",
+    "hour of the day": "hour", "hour of day": "hour",
+}  # fmt: skip
+_SPANS: Final[dict[str, SpanUnit]] = {
+    "second": "second", "seconds": "second", "minute": "minute", "minutes": "minute", "hour": "hour", "hours": "hour", "day": "day", "days": "day",
+    "night": "day", "nights": "day", "week": "week", "weeks": "week",
 }  # fmt: skip
 _PHRASES: Final[dict[tuple[str, ...], list[str]]] = {}
 _WITH_THE: Final = word_set("count most fewest max min sum avg top bottom first last")
@@ -40,14 +40,13 @@ for _operator, _phrases in OPERATORS.items():
         if _operator in _WITH_THE and not _phrase.startswith("the "):
             _PHRASES.setdefault(("the", *_phrase.split()), []).append(_operator)
 _OPERATING: Final = frozenset(key[0] for key in _PHRASES if len(key) == 1) - FILLERS
-_SOFT: Final = word_set("of all return in who which only")
+_SOFT: Final = word_set("of all return in who which only pronoun")
 _SUPERLATIVES: Final = {
     words: found
     for phrase, found in SUPERLATIVES.items()
     for words in (tuple(phrase.split()), ("the", *phrase.split()))
 }
 _COMPARATIVES: Final = {tuple(phrase.split()): found for phrase, found in COMPARATIVES.items()}
-_NEGATING: Final = ("in", "un", "non", "dis")
 _MONEY: Final = word_set(
     """revenue sales turnover income earnings proceeds takings spending spend spent"""
 )
@@ -58,6 +57,13 @@ _FUNCTION_WORDS: Final = word_set(
     or all any also then so out up not no data table value values one"""
 )
 """Words that are never a value, even where a column holds them."""
+_NEVER_NAMES: Final = word_set(
+    "do does did is are was were be in on at of to for from by with and or the a an it as"
+)
+"""Words that a sentence needs, even where a short key is called so."""
+_GENERAL: Final = word_set("name date time code number id title type value year")
+"""Ends of names that a question may add on its own: `region name`."""
+_NO_EDGE: Final = word_set("a an the of in by and")
 _LONGEST = 6
 _COUNTING_FIRST: Final = word_set(
     """number count total sum average mean maximum minimum max min most top list percentage share ratio"""
@@ -77,6 +83,8 @@ class Item:
     number: float | int | None = None
     period: Period | None = None
     unit: Unit | None = None
+    span: SpanUnit | None = None
+    """What a length of time is counted in."""
     literal: str | None = None
     negative: bool = False
     """`inactive`, where the names hold `active`."""
@@ -93,8 +101,13 @@ class Item:
         """Whether there is any reading at all."""
         return bool(
             self.ops or self.superlative or self.names or self.values or self.period or self.unit
-            or self.literal or self.filler or self.money or self.number is not None
+            or self.span or self.literal or self.filler or self.money or self.number is not None
         )  # fmt: skip
+
+    @property
+    def plural(self) -> bool:
+        """Whether its last word is a plural."""
+        return self.tokens[-1].singular != self.tokens[-1].lower
 
     def table(self) -> Name | None:
         """The best reading as a table."""
@@ -134,10 +147,14 @@ def _item_at(tokens: Sequence[Token], place: int, naming: Naming, today: date) -
         return Item([token], literal=token.text, values=naming.values([token]))
     if token.capital and (run := _strange_run(tokens, place, naming)):
         return Item(run, literal=" ".join(each.text for each in run))
+    if pair := _rate(tokens, place, naming) or _time_until(tokens, place, naming):
+        return pair
+    found = period_at(tokens, place, today)
+    if found is not None and found[1] - place > _LONGEST:
+        return Item(list(tokens[place : found[1]]), period=found[0])
     for length in range(min(_LONGEST, len(tokens) - place), 0, -1):
         chosen = list(tokens[place : place + length])
         item = _whole(chosen, naming)
-        found = period_at(tokens, place, today) if length <= 5 else None
         if found is not None and found[1] - place == length:
             item.period = found[0]
             if not found[0].bare_year:
@@ -151,15 +168,35 @@ def _item_at(tokens: Sequence[Token], place: int, naming: Naming, today: date) -
         return item
     if token.capital and not item.filler:
         return _capitals(tokens, place, naming)
-    if negative := _negative(token, naming):
+    if negative := denied(token, naming):
         return Item([token], names=negative, negative=True)
     return item
+
+
+def _rate(tokens: Sequence[Token], place: int, naming: Naming) -> Item | None:
+    """`success rate`, where no column is called so but a status may be a success."""
+    chosen = list(tokens[place : place + 2])
+    if len(chosen) < 2 or chosen[1].singular != "rate" or naming.names(chosen):
+        return None
+    found = naming.values(chosen[:1]) or naming.derived_values(chosen[0].lower)
+    return Item(chosen, ops=("rate",), values=found) if found else None
+
+
+def _time_until(tokens: Sequence[Token], place: int, naming: Naming) -> Item | None:
+    """`response time`, where no column is called so but a row knows when it was responded to."""
+    chosen = list(tokens[place : place + 2])
+    if len(chosen) < 2 or chosen[1].singular not in ("time", "duration") or naming.names(chosen):
+        return None
+    dated = [
+        each for each in naming.names(chosen[:1]) if each.column and may_be_empty(naming, each)
+    ]
+    return Item(chosen, ops=("lasting",), names=dated) if dated else None
 
 
 def _works(item: Item) -> bool:
     return bool(
         item.ops or item.names or item.values or item.superlative or item.period or item.unit
-        or item.money or item.number is not None
+        or item.span or item.money or item.number is not None
     )  # fmt: skip
 
 
@@ -177,6 +214,9 @@ def _whole(tokens: list[Token], naming: Naming) -> Item:
     item.filler = item.filler or (bool(item.ops) and set(item.ops) <= _SOFT)
     if single is not None:
         item.unit = _UNITS.get(key[0])
+    item.unit = item.unit or _UNIT_PHRASES.get(" ".join(key))
+    if single is not None:
+        item.span = _SPANS.get(key[0])
         item.money = key[0] in _MONEY
     common = (
         key[0] in _FUNCTION_WORDS
@@ -189,7 +229,8 @@ def _whole(tokens: list[Token], naming: Naming) -> Item:
         len(tokens) == 1 or (tokens[0].lower not in FILLERS or not item.ops)
     ):
         item.names = _names(tokens, naming)
-        if item.filler and single is not None:  # `located` is no `location`
+        exact = item.filler or item.span or item.unit
+        if exact and single is not None:  # `located` is no `location`, `nights` no `nightly rate`
             item.names = [name for name in item.names if naming.says(name, single)]
     return item
 
@@ -198,25 +239,43 @@ def _names(tokens: list[Token], naming: Naming) -> list[Name]:
     words = [token.lower for token in tokens]
     if any(token.kind in ("sign", "day") for token in tokens):
         return []
-    if words[0] in ("a", "an", "the", "of", "in", "by", "and") or words[-1] in (
-        "of",
-        "the",
-        "a",
-        "in",
-        "by",
-        "and",
-    ):
+    if len(words) == 1 and words[0] in _NEVER_NAMES:
         return []
+    if words[0] in _NO_EDGE or (words[-1] in _NO_EDGE and words[-1] != "in"):
+        return []
+    if words[-1] == "in":  # `check-in`
+        found = naming.names(tokens) if len(words) == 2 else []
+        done = " ".join(words) in VERBS
+        return [n for n in found if n.column and (done or "in" in name_words(n.column))]
     if len(tokens) > 1 and any(
-        word in ("and", "or", "by", "with", "per", "each", "is", "are") for word in words
+        word in ("and", "or", "with", "each", "is", "are") for word in words
     ):
         return []
+    if len(tokens) > 1 and any(word in ("by", "per") for word in words):  # `price per unit`
+        return [name for name in naming.names(tokens) if name.score >= 0.95]
     found = naming.names(tokens)
     if len(tokens) > 1:  # `employees hired` is two things
         ends = (" ".join(words[start:]) for start in range(1, len(words)))
         done = any(end in VERBS and end not in NOUNS for end in ends)
-        found = [] if done else [name for name in found if name.score >= 0.7]
+        found = [] if done else [name for name in found if _fits(name, tokens, naming)]
     return found
+
+
+def _fits(name: Name, tokens: list[Token], naming: Naming) -> bool:
+    """Whether several words are this one name: its last word is said, and no plural is before that."""
+    if tokens[0].singular != tokens[0].lower and name.column:  # `tariffs cost` is two things
+        return name.score >= 0.98
+    own = naming.words[name.table]
+    if name.column and tokens[-1].singular != tokens[-1].lower and tokens[-1].singular == own[-1]:
+        return False  # `severity complaints` are complaints
+    phrase = " ".join(token.lower for token in tokens)
+    said = (
+        any(naming.says(name, token) for token in (tokens[0], tokens[-1]) if name.column)
+        or tokens[-1].singular in _GENERAL
+    )
+    if phrase in VERBS:
+        return name.score >= 0.5
+    return name.score >= (0.7 if said else 0.8)
 
 
 _INSIDE: Final = word_set("of the and & de la van von del")
@@ -264,36 +323,3 @@ def _capitals(tokens: Sequence[Token], place: int, naming: Naming) -> Item:
         end += 1
     chosen = list(tokens[place:end])
     return Item(chosen, literal=" ".join(token.text for token in chosen))
-
-
-def _negative(token: Token, naming: Naming) -> list[Name]:
-    """Names of yes-or-no columns that `inactive` or `unpaid` denies."""
-    for prefix in _NEGATING:
-        if token.lower.startswith(prefix) and len(token.lower) > len(prefix) + 3:
-            rest = token.lower[len(prefix) :]
-            found = naming.names([Token(rest, "word", rest)])
-            flags = [each for each in found if each.column and is_flag(naming, each)]
-            if flags:
-                return flags
-    return []
-
-
-def is_flag(naming: Naming, name: Name) -> bool:
-    """Whether a name is a column that holds yes or no."""
-    table = naming.catalogue.table(name.table)
-    column = table.column(name.column) if table and name.column else None
-    if column is None:
-        return False
-    if column.kind == "boolean":
-        return True
-    return (
-        column.kind == "integer"
-        and column.minimum in (0, 1)
-        and column.maximum == 1
-        and column.distinct == 2
-    )
-
-
-def verb_of(item: Item) -> bool:
-    """A verb that may name a table or a column, such as `bought`."""
-    return item.text.lower() in VERBS

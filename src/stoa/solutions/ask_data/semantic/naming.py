@@ -10,36 +10,29 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import product
 from typing import Final
 
 from stoa.core.tables.catalogue import Catalogue, Column, Scalar, Table
-from stoa.solutions.ask_data.semantic.lexicon import (
-    FILLERS,
-    NUMBER_WORDS,
-    OPERATORS,
-    SYNONYMS,
-    VERBS,
-    singular,
-    stem,
-    word_set,
-)
+from stoa.solutions.ask_data.semantic.keys import single_key
+from stoa.solutions.ask_data.semantic.lexicon import NUMBER_WORDS
 from stoa.solutions.ask_data.semantic.splitting import name_words
+from stoa.solutions.ask_data.semantic.stems import root, singular, stem, word_set
 from stoa.solutions.ask_data.semantic.tokens import Token, tokenise
+from stoa.solutions.ask_data.semantic.vocabulary import VERBS
+from stoa.solutions.ask_data.semantic.wording import readings, said_with, shared_prefix, shorter
 
 _PREFIXES: Final = word_set("tbl dim fact vw stg tb mst lkp")
-_ENDINGS: Final = word_set(
-    """name quantity year code date datetime timestamp at on time str text dt ts number title value label"""
-)
-_FLAGS: Final = word_set("is has was are can")
-_NO_HEADS: Final = _ENDINGS | word_set("id key type status no first last count by line")
-_NAME_WORDS: Final = ("name", "title", "label", "full name", "display name", "company name")
-_OPERATING: Final = frozenset(
-    phrase for phrases in OPERATORS.values() for phrase in phrases if " " not in phrase
+_NAME_WORDS: Final = (
+    "name",
+    "title",
+    "label",
+    "full name",
+    "display name",
+    "company name",
+    "username",
 )
 DISPLAY: Final = "*"
 """In place of a column: the columns that a row is known by."""
-_SHARED = 0.6
 _LONG_VALUE = 8
 _VOWELS: Final = frozenset("aeiouy")
 
@@ -70,11 +63,13 @@ class Naming:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self.prefix = _shared_prefix([name_words(table.name) for table in catalogue.tables])
+        self.prefix = shared_prefix([name_words(table.name) for table in catalogue.tables])
         self._names: dict[str, dict[tuple[str, str | None], float]] = defaultdict(dict)
         self._values: dict[tuple[str, ...], list[ValueName]] = defaultdict(list)
         self._value_stems: dict[str, list[ValueName]] = defaultdict(list)
         self._short: set[str] = set()
+        self._roots: dict[str, dict[tuple[str, str | None], float]] = defaultdict(dict)
+        self._value_roots: dict[str, list[ValueName]] = defaultdict(list)
         self.words: dict[str, tuple[str, ...]] = {}
         for table in catalogue.tables:
             self._add_table(table)
@@ -86,7 +81,7 @@ class Naming:
     def names(self, tokens: Sequence[Token]) -> list[Name]:
         """Tables and columns that the tokens, taken together, may mean; best first."""
         found: dict[tuple[str, str | None], float] = {}
-        for words, loss in _readings(tokens):
+        for words, loss in readings(tokens):
             for (table, column), score in self._names.get("".join(words), {}).items():
                 place = (table, column)
                 found[place] = max(found.get(place, 0), score - loss)
@@ -98,7 +93,7 @@ class Naming:
                 if not does & set(name_words(place[1]) if place[1] else self.words[place[0]])
             }
         if not found and len(tokens) <= 2:
-            found = self._abbreviated(tokens)
+            found = self._abbreviated(tokens) or self._derived(tokens)
         names = [Name(table, column, score) for (table, column), score in found.items()]
         return sorted(names, key=lambda each: -each.score)
 
@@ -117,16 +112,24 @@ class Naming:
             return {}
         return {place: score - 0.15 for place, score in self._names.get("".join(words), {}).items()}
 
+    def _derived(self, tokens: Sequence[Token]) -> dict[tuple[str, str | None], float]:
+        """`departed` where a date is called `departure`."""
+        return self._roots.get(root(tokens[0].lower), {}) if len(tokens) == 1 else {}
+
     def values(self, tokens: Sequence[Token]) -> list[ValueName]:
         """Values that the tokens, taken together, spell; capitals are free."""
         key = tuple(token.lower for token in tokens)
         if len(tokens) == 1 and tokens[0].kind == "quoted":
             key = tuple(token.lower for token in tokenise(tokens[0].text))
-        found = self._values.get(key, [])
+        found = self._values.get(key, []) or self._values.get((*key[:-1], tokens[-1].singular), [])
         if found or len(tokens) > 1:
             return found
         stems = [tokens[0].stem, *(stem(each) for each in VERBS.get(tokens[0].lower, ()))]
         return [each for key in stems for each in self._value_stems.get(key, [])]
+
+    def derived_values(self, word: str) -> list[ValueName]:
+        """Values that share the root of a word: `cancelled` for `cancellation`."""
+        return self._value_roots.get(root(word), [])
 
     def display(self, table: Table) -> tuple[str, ...]:
         """The columns that people know a row by: its name, or a person's two names; else none."""
@@ -169,7 +172,8 @@ class Naming:
         """Whether the very word, and not only its stem, stands in the name."""
         words = name_words(name.column) if name.column else self.words[name.table]
         said = {token.singular, *(singular(each) for each in VERBS.get(token.lower, ()))}
-        return bool(said & set(words))
+        done = {ending for word in words for ending in (f"{word}d", f"{word}ed")}  # `caused`
+        return bool(said & set(words)) or token.lower in done
 
     # --- building ------------------------------------------------------------------------
 
@@ -189,6 +193,9 @@ class Naming:
                 self._put(said, place, 0.8)
         for column in table.columns:
             self._add_column(table, column, words)
+        if (own := single_key(table)) is not None:
+            self._put(("id",), (table.key, own.name), 0.9)
+            self._put((*words, "id"), (table.key, own.name), 0.95)
         shown = self._shown(table)
         if len(shown) == 1:
             self._put(("name",), (table.key, shown[0]), 0.95)
@@ -205,10 +212,15 @@ class Naming:
         for words in self.stripped(table, column):
             self._put(words, place, 1.0)
             self._put((*table_words, *words), place, 1.0)
-            for lesser, score in _shorter(words, column):
+            for lesser, score in shorter(words, column):
                 self._put(lesser, place, score)
                 self._put((*table_words, *lesser), place, score - 0.05)
+            if len(words) == 2 and column.kind in ("integer", "number"):
+                self._put(words[::-1], place, 0.85)  # `planned quantity` for `quantity_planned`
             self._put((*words, table_words[-1]) if table_words else words, place, 0.85)
+            for also in said_with(words, column):
+                self._put(also, place, 0.85)
+                self._put((*table_words, *also), place, 0.85)
             if column.kind == "text" and words[-1] not in ("name", "id"):
                 self._put((*words, "name"), place, 0.75)
         for text in (column.comment, column.description):
@@ -220,6 +232,8 @@ class Naming:
         if not words or all(word.isdecimal() for word in words):
             return
         self._short.update(word for word in words if 3 <= len(word) <= 5)
+        if len(words) == 1 and score >= 0.7:
+            self._roots[root(words[0])][place] = score - 0.2
         for key in {"".join(map(stem, words)), "".join(words)}:
             kept = self._names[key]
             kept[place] = max(kept.get(place, 0), score)
@@ -237,6 +251,7 @@ class Naming:
             if len(key) == 1 and len(key[0]) > 2:
                 near = ValueName(table.key, column.name, value, 0.8, sampled)
                 self._value_stems[stem(key[0])].append(near)
+                self._value_roots[root(key[0])].append(near)
 
     def without_prefix(self, words: tuple[str, ...]) -> tuple[str, ...]:
         """The words of a name without those that nearly all tables begin with."""
@@ -260,7 +275,7 @@ class Naming:
     def _strippings(self, table: Table, column: Column) -> Iterator[tuple[str, ...]]:
         shared = self._column_prefixes.get(table.key)
         if shared is None:
-            shared = _shared_prefix([name_words(each.name) for each in table.columns], every=True)
+            shared = shared_prefix([name_words(each.name) for each in table.columns], every=True)
             self._column_prefixes[table.key] = shared
         words = name_words(column.name)
         if shared and words[: len(shared)] == shared and len(words) > len(shared):
@@ -284,58 +299,3 @@ def _value_key(value: str) -> tuple[str, ...]:
     if value.isalpha() and value.isascii() and value.lower() not in NUMBER_WORDS:
         return (value.lower(),)
     return tuple(token.lower for token in tokenise(value))
-
-
-def _shared_prefix(names: Sequence[tuple[str, ...]], *, every: bool = False) -> tuple[str, ...]:
-    """The first words that (nearly) all names begin with."""
-    if len(names) < 3:
-        return ()
-    needed = len(names) if every else max(3, int(len(names) * _SHARED))
-    prefix: tuple[str, ...] = ()
-    while True:
-        size = len(prefix) + 1
-        counts: dict[tuple[str, ...], int] = defaultdict(int)
-        for words in names:
-            if len(words) > size:
-                counts[words[:size]] += 1
-        best = max(counts, key=lambda each: counts[each], default=None)
-        if best is None or counts[best] < needed or best[: len(prefix)] != prefix:
-            return prefix
-        prefix = best
-
-
-def _shorter(words: tuple[str, ...], column: Column) -> Iterator[tuple[tuple[str, ...], float]]:
-    """Shorter ways to say a column's name."""
-    if len(words) > 1 and words[0] in _FLAGS:
-        yield words[1:], 0.95
-    if len(words) > 1 and words[-1] in _ENDINGS:
-        lesser = words[:-1]
-        if not (len(lesser) == 1 and (lesser[0] in _OPERATING or lesser[0] in FILLERS)):
-            yield lesser, 0.75 if column.kind in ("date", "timestamp") else 0.9
-    if len(words) > 1 and words[-1] not in _NO_HEADS:
-        yield words[-1:], 0.7
-    if len(words) > 1 and words[-1] in ("date", "name", "type", "status"):
-        yield words[-1:], 0.6
-    if len(words) > 1 and words[-1] == "id" and column.kind == "text":
-        yield words[:-1], 0.5
-
-
-def _readings(tokens: Sequence[Token]) -> Iterator[tuple[tuple[str, ...], float]]:
-    """The stems of a phrase, then with near-synonyms, and `type of food` also as `food type`."""
-    singulars = tuple(token.singular for token in tokens)
-    stems = tuple(token.stem for token in tokens)
-    yield stems, 0.0
-    yield singulars, 0.0
-    if len(tokens) == 1:
-        yield from (((stem(word),), 0.15) for word in VERBS.get(tokens[0].lower, ()))
-    if "of" in stems[1:-1]:
-        place = stems.index("of", 1)
-        ahead = stems[place + 2 :] if stems[place + 1] == "the" else stems[place + 1 :]
-        yield (*ahead, *stems[:place]), 0.02
-        return
-    choices = [((word, 0.0), *((other, 0.1) for other in SYNONYMS.get(word, ()))) for word in stems]
-    if len(stems) > 3 or all(len(each) == 1 for each in choices):
-        return
-    for chosen in product(*choices):
-        if loss := sum(each[1] for each in chosen):
-            yield tuple(each[0] for each in chosen), loss

@@ -6,19 +6,28 @@ database.
 
 import calendar
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
 from stoa.solutions.ask_data.semantic.lexicon import MONTHS, ORDINALS
+from stoa.solutions.ask_data.semantic.meaning import Unit
 from stoa.solutions.ask_data.semantic.tokens import Token
 
-_UNITS: Final = {
+_UNITS: Final[dict[str, Unit]] = {
     "day": "day", "days": "day", "week": "week", "weeks": "week", "month": "month", "months": "month",
     "quarter": "quarter", "quarters": "quarter", "year": "year", "years": "year",
 }  # fmt: skip
 _LAST: Final = frozenset({"last", "past", "previous", "preceding", "recent"})
 _NEXT: Final = frozenset({"next", "coming", "upcoming", "following"})
+_LEAVING_OUT: Final = (
+    "excluding",
+    "exclusive of",
+    "not including",
+    "not counting",
+    "without",
+    "except",
+)
 _FIRST_YEAR, _LAST_YEAR = 1500, 2199
 
 
@@ -33,6 +42,8 @@ class Period:
     """Counted from today, so that it means other days tomorrow."""
     bare_year: bool = False
     """Only a number, which may be something else than a year."""
+    unit: Unit | None = None
+    """Of `the last 8 weeks`: week."""
 
 
 def add_months(day: date, months: int) -> date:
@@ -44,14 +55,37 @@ def add_months(day: date, months: int) -> date:
 
 def period_at(tokens: Sequence[Token], place: int, today: date) -> tuple[Period, int] | None:
     """The period that begins at this token, with the place after it; None where none does."""
-    for reader in (_exact_day, _quarter, _month, _rolling, _calendar, _near, _decade, _year):
+    for reader in (_exact_day, _half, _quarter, _month, _rolling, _calendar, _near, _decade, _year):
         found = reader(tokens, place, today)
         if found is not None:
             start, end, after, relative = found
             text = " ".join(token.text for token in tokens[place:after])
             bare = reader is _year
-            return Period(start, end, text, relative, bare), after
+            unit = _UNITS.get(tokens[after - 1].lower) if reader is _rolling else None
+            found_period = Period(start, end, text, relative, bare, unit)
+            return _whole_units(found_period, tokens, after, today)
     return None
+
+
+_CURRENT: Final = ("this", "current", "ongoing", "present")
+
+
+def _whole_units(
+    period: Period, tokens: Sequence[Token], after: int, today: date
+) -> tuple[Period, int]:
+    """`the last 8 weeks excluding the current week`: whole ones, this one left out."""
+    start = after + any(token.text in "(," for token in tokens[after : after + 1])
+    words = [token.lower for token in tokens[start : start + 5]]
+    lead = next((n for n in (1, 2) if " ".join(words[:n]) in _LEAVING_OUT), 0)
+    lead += bool(lead) and words[lead : lead + 1] == ["the"]
+    left_out = lead and len(words) > lead + 1 and words[lead] in _CURRENT
+    unit = _UNITS.get(words[lead + 1]) if left_out else None
+    if unit is None or period.start is None or not period.relative:
+        return period, after
+    end, done = _floor(today, unit), start + lead + 2
+    if period.unit is None:
+        return replace(period, end=min(period.end or end, end)), done
+    return replace(period, start=_floor(period.start, unit), end=end), done
 
 
 _Found = tuple[date | None, date | None, int, bool] | None
@@ -149,6 +183,22 @@ def _quarter(tokens: Sequence[Token], place: int, today: date) -> _Found:
         return None
     start = date(year, number * 3 - 2, 1)
     return start, add_months(start, 3), year_place + 1, False
+
+
+def _half(tokens: Sequence[Token], place: int, today: date) -> _Found:
+    """first half of 2023, H2 2023."""
+    at = _skip(tokens, place, "the")
+    token, following = _at(tokens, at), _at(tokens, at + 1)
+    number = {"h1": 1, "h2": 2}.get(token.lower) if token else None
+    after = at + 1
+    if number is None and following is not None and following.lower == "half":
+        number, after = _ordinal(token), at + 2
+    year_place = _skip(tokens, after, "of in ,")
+    year = _year_at(tokens, year_place)
+    if number not in (1, 2) or year is None:
+        return None
+    start = date(year, number * 6 - 5, 1)
+    return start, add_months(start, 6), year_place + 1, False
 
 
 def _month(tokens: Sequence[Token], place: int, today: date) -> _Found:

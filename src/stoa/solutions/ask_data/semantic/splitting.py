@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from stoa.solutions.ask_data.semantic.lexicon import singular
+from stoa.solutions.ask_data.semantic.stems import singular
 
 _PART: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_]+")
 

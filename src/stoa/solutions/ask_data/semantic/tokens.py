@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
 
-from stoa.solutions.ask_data.semantic.lexicon import NUMBER_WORDS, singular, stem
+from stoa.solutions.ask_data.semantic.lexicon import NUMBER_WORDS
+from stoa.solutions.ask_data.semantic.stems import singular, stem
 
 TokenKind = Literal["word", "number", "quoted", "sign", "day"]
 
@@ -22,6 +23,10 @@ _TOKEN: Final = re.compile(
 )
 _INCLUSIVE: Final = re.compile(r",?\s*\(?\binclusive(?: of [^).,;?]*)?\)?", re.IGNORECASE)
 """Said of a period, it says what is meant here anyway."""
+_ANY_CASE: Final = re.compile(
+    r"[.;,]?\s*\b(?:match|compare|treat)\b[^.;,?]*?\bcase[- ]?insensitiv\w+", re.IGNORECASE
+)
+"""How text is compared in any case."""
 _TENS: Final = frozenset(
     {"twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"}
 )
@@ -59,7 +64,7 @@ def tokenise(question: str) -> list[Token]:
     """Tokens of the question in order; endings such as 's and marks at the end are dropped."""
     found: list[Token] = []
     first = True
-    question = _INCLUSIVE.sub("", question)
+    question = _ANY_CASE.sub("", _INCLUSIVE.sub("", question))
     for match in _TOKEN.finditer(question.replace("’s", "'s")):
         kind = match.lastgroup
         text = match.group()

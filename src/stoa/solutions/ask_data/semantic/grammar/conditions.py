@@ -3,29 +3,30 @@
 from collections.abc import Sequence
 from typing import Final
 
+from stoa.solutions.ask_data.semantic.columns import Head, NotRead
 from stoa.solutions.ask_data.semantic.grammar.cursor import Cursor
-from stoa.solutions.ask_data.semantic.lexicon import PERSONS
 from stoa.solutions.ask_data.semantic.meaning import (
     ColumnRef,
     Condition,
-    Measure,
+    Number,
     Operator,
     Order,
     Related,
 )
-from stoa.solutions.ask_data.semantic.resolving import Head, NotRead
+from stoa.solutions.ask_data.semantic.vocabulary import PERSONS
 
 NEGATED: Final[dict[Operator, Operator]] = {
     "eq": "ne", "in": "not_in", "gt": "le", "ge": "lt", "lt": "ge", "le": "gt", "ne": "eq",
     "null": "not_null", "not_null": "null", "true": "false", "false": "true",
+    "weekend": "workday", "workday": "weekend",
 }  # fmt: skip
 
 
 class Conditions(Cursor):
     """Conditions of a reading."""
 
-    def _output(self, output: Head | Measure) -> None:
-        if isinstance(output, Measure) and self.rank is not None:
+    def _output(self, output: Head | Number) -> None:
+        if not isinstance(output, Head) and self.rank is not None:
             self._ranked_by(output, shown=True)
             return
         if self.returning and isinstance(output, Head) and output.column is None:
@@ -38,7 +39,7 @@ class Conditions(Cursor):
             self.base = output.table
 
     def _ranked_by(
-        self, measure: Measure, *, shown: bool = False, descending: bool | None = None
+        self, measure: Number, *, shown: bool = False, descending: bool | None = None
     ) -> None:
         down = self.rank if descending is None else descending
         self.order.append(Order(measure=measure, descending=True if down is None else down))
@@ -94,23 +95,37 @@ class Conditions(Cursor):
             return
         if self.done is not None and self.joins.distance(self.done, table) < 4:
             return  # `who bought garden products`: it is what was bought
+        if any(self._carries(each.column.table, table) for group in self.groups for each in group):
+            return  # `who finished an episode`: what was finished is one
         self.filtering = True
         if self.joins.distance(self.base, table) > 50:
             raise NotRead([table], f"{self.base} and {table} are not connected", "not_in_database")
-        if not self.joins.is_up(self.base, table) and self.share is None:
-            measured = any(
-                isinstance(each, Measure) and each.table == table for each in self.outputs
-            )
+        if not self.joins.is_up(self.base, table):
+            ranked = [order.measure for order in self.order if order.measure]
+            measured = any(each.table == table for each in (*self.numbers(), *ranked))
             if not measured:
                 self._relate(table, negated=False)
+        elif self.joins.is_up(self.base, table):
+            self.mentioned.append(table)
+
+    def _carries(self, many: str, table: str) -> bool:
+        """Whether rows that a condition speaks of, of which there may be many, each have one of a table."""
+        base = self.base or ""
+        return not self.joins.is_up(base, many) and self.joins.is_up(many, table)
 
     def _add(self, condition: Condition) -> None:
         """Keep a condition, beside or as a choice with the one before it."""
-        if self.negate:
+        if self.negate and not self._of_many(condition):
             op = NEGATED.get(condition.op)
             if op is None:
                 raise NotRead(["not"], "what is denied is not clear")
             condition = condition.model_copy(update={"op": op})
+        if self.negate and self._of_many(condition):
+            self._deny(condition)
+            return
+        if self.both and self._second(condition):
+            self._both(condition)
+            return
         merged = self._merged(condition)
         if merged:
             return
@@ -124,6 +139,46 @@ class Conditions(Cursor):
             self.last_group = group
         self.joined_by_or = self.has = False
         self.filtering = True
+
+    def _of_many(self, condition: Condition) -> bool:
+        """Whether it speaks of rows that there may be many of for each row of the base."""
+        table = condition.column.table
+        return (
+            self.base is not None
+            and not self.sharing
+            and not self.joins.is_up(self.base, table)
+            and not self.related
+        )
+
+    def _deny(self, condition: Condition) -> None:
+        """`artists who do not belong to Cubism`: none of the many may be so."""
+        self._relate(condition.column.table, negated=True)
+        group = [condition]
+        self.related_conditions[len(self.related) - 1] = [group]
+        self.last_group = group
+        self.joined_by_or = False
+
+    def _second(self, condition: Condition) -> bool:
+        """Whether `both` has named its first of the same kind before this one."""
+        last = self.last_group[-1] if self.last_group else None
+        return last is not None and last.column == condition.column and not self.joined_by_or
+
+    def _both(self, condition: Condition) -> None:
+        """`in both the domain A and the domain B`: there must be a row of each."""
+        table, last = condition.column.table, self.last_group
+        if self.base is None or self.joins.is_up(self.base, table):
+            raise NotRead(["both"], f"nothing has two of {table} at once")
+        self.both = False
+        if last in self.groups:
+            self.groups.remove(last)
+            self.related += [Related(table=table), Related(table=table)]
+            first, second = len(self.related) - 2, len(self.related) - 1
+            self.related_conditions |= {first: [last or []], second: [[condition]]}
+            return
+        place = next(at for at, groups in self.related_conditions.items() if last in groups)
+        others = [group for group in self.related_conditions[place] if group != last]
+        self.related.append(self.related[place])
+        self.related_conditions[len(self.related) - 1] = [*others, [condition]]
 
     def _home(self, table: str) -> list[list[Condition]]:
         """The conditions of the related rows, where this table hangs on them; else those of the base."""
@@ -176,6 +231,14 @@ class Conditions(Cursor):
             set(item.ops) & {"or", "and"} for item in self.items[max(0, self.at - 4) : self.at - 1]
         )
 
+    def finished_related(self) -> tuple[Related, ...]:
+        """What is related, each with its conditions; none that says nothing beyond another."""
+        made = []
+        for place, related in enumerate(self.related):
+            conditions = tuple(tuple(group) for group in self.related_conditions.get(place, []))
+            made.append(related.model_copy(update={"conditions": conditions}))
+        return tuple(made)
+
     def _related_near(self) -> list[str]:
         return [each.table for each in reversed(self.related)]
 
@@ -203,6 +266,9 @@ class Conditions(Cursor):
     def _flag(self, head: Head) -> None:
         value = not self.items[self.at].negative if self.at < len(self.items) else True
         self.at += 1
+        if self.resolve.dated(head):  # `unresolved tickets` have no day on which they were resolved
+            self._add(Condition(column=head.ref, op="not_null" if value else "null"))
+            return
         self._add(Condition(column=head.ref, op="true" if value else "false"))
 
     def _text(self, head: Head, text: str) -> None:
@@ -225,8 +291,10 @@ class Conditions(Cursor):
         column = self.resolve.column(head)
         if column.kind != "text":
             raise NotRead([text], f"{head.column} does not hold text")
-        if column.values is not None and text.lower() not in {
-            str(value).lower() for value in column.values
-        }:
+        known = [str(value).lower() for value in column.values or ()]
+        if column.values is not None and text.lower() not in known:
+            if any(text.lower() in value.split() for value in known):
+                self._add(Condition(column=head.ref, op="contains", values=(text,)))
+                return
             raise NotRead([text], f"{head.table}.{head.column} has no “{text}”", "not_in_database")
         self._add(Condition(column=head.ref, op="eq", values=(text,), ignore_case=True))

@@ -1,23 +1,27 @@
 """Where a reading stands: its items, what is read so far, and looking ahead. Knows no clause."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
+from stoa.solutions.ask_data.semantic.columns import Head, NotRead
 from stoa.solutions.ask_data.semantic.joins import Joins
-from stoa.solutions.ask_data.semantic.lexicon import NOUNS, VERBS, word_set
 from stoa.solutions.ask_data.semantic.meaning import (
     ColumnRef,
+    Combined,
     Condition,
+    Function,
     Having,
     Key,
-    Measure,
+    Number,
     Order,
     Related,
-    Share,
 )
 from stoa.solutions.ask_data.semantic.mentions import Item
 from stoa.solutions.ask_data.semantic.naming import Naming
-from stoa.solutions.ask_data.semantic.resolving import Head, NotRead, Resolver
+from stoa.solutions.ask_data.semantic.resolving import Resolver
+from stoa.solutions.ask_data.semantic.stems import word_set
+from stoa.solutions.ask_data.semantic.vocabulary import NOUNS, PAST, VERBS
 
 STRONG: Final = word_set(
     """count avg max min most fewest gt ge lt le between not without percent ratio starts ends like
@@ -29,13 +33,20 @@ class Cursor:
     """Where a reading stands."""
 
     def __init__(
-        self, items: Sequence[Item], naming: Naming, joins: Joins, base: str | None = None
+        self,
+        items: Sequence[Item],
+        naming: Naming,
+        joins: Joins,
+        base: str | None = None,
+        *,
+        today: date | None = None,
     ) -> None:
+        self.today = today or date.today()
         self.items, self.naming, self.joins = items, naming, joins
         self.resolve = Resolver(naming, joins, items)
         self.at = 0
         self.base = base
-        self.outputs: list[Head | Measure] = []
+        self.outputs: list[Head | Number] = []
         self.keys: list[Key] = []
         self.groups: list[list[Condition]] = []
         self.related: list[Related] = []
@@ -45,22 +56,33 @@ class Cursor:
         self.limit: int | None = None
         self.rank: bool | None = None
         """A ranking was asked for (True: downwards), and what by is still to come."""
-        self.shown_rank: Measure | None = None
+        self.shown_rank: Number | None = None
         self.distinct = False
-        self.share: Share | None = None
+        self.sharing = False
+        """The part of a share is being read: what is said is said of it alone."""
         self.negate = self.joined_by_or = self.has = False
         self.filtering = False
         self.returning = False
-        self.counted_key = False
         self.last_group: list[Condition] | None = None
-        self.before_return: Sequence[Head | Measure] = ()
+        self.before_return: Sequence[Head | Number] = ()
         self.pending: ColumnRef | None = None
         self.unit: Item | None = None
-        self.spent = False
+        self.mentioned: list[str] = []
+        """Tables that were named beside the base and of which each of its rows has at most one."""
         self.sold = False
         self.done: str | None = None
         """The table that keeps what a verb said was done."""
-        self.who = False
+        self.who = self.when = False
+        self.both = False
+        """`both … and …` was said: rows of each kind must be there."""
+        self.averaged = False
+        """`on average` stood between a length of time and what lasts."""
+        self.common = False
+        """The most common value of a column was asked for: by its own rows."""
+        self.listing = False
+        """`with their …`, `and what is its …`: columns named now are shown as well."""
+        self.outer: Function | None = None
+        """A function over the groups: `the average number of rooms per hotel`."""
         self.latest: str | None = None
         """The table that was named last: what `whose` speaks of."""
         self.owner: str | None = None
@@ -111,9 +133,13 @@ class Cursor:
             else:
                 return
 
+    def numbers(self) -> list[Number]:
+        """The outputs that are numbers made of rows."""
+        return [output for output in self.outputs if not isinstance(output, Head)]
+
     def near(self) -> list[str]:
         """The tables that a word most likely belongs to, the nearest first."""
-        tables = [output.table for output in self.outputs if isinstance(output, Head | Measure)]
+        tables = [output.table for output in self.outputs]
         base = [self.base] if self.base else []
         return list(dict.fromkeys([*base, *tables]))
 
@@ -137,7 +163,7 @@ class Cursor:
         for item in ahead:
             if item.filler and not self.meant(item):
                 continue
-            if item.money or set(item.ops) & {"count", "avg", "sum"}:
+            if item.money or set(item.ops) & {"count", "avg", "sum", "span", "rate"}:
                 return True
             if item.values or item.number is not None:
                 continue
@@ -160,8 +186,19 @@ class Cursor:
 
     def _verb_at(self, place: int) -> bool:
         """A word that says what was done: not a part of the name before it."""
-        text = self.items[place].text.lower()
-        return text in VERBS and (text not in NOUNS or self._compared_at(place + 1))
+        item = self.items[place]
+        text = item.text.lower()
+        if text in VERBS:
+            return text not in NOUNS or self._compared_at(place + 1)
+        compared = text.endswith("ed") and not item.values and self._compared_at(place + 1)
+        named = any(self.naming.says(name, item.tokens[-1]) for name in item.names)
+        derived = text.endswith("ed") and bool(item.names) and not named
+        return compared or derived or self.acts(item)
+
+    def acts(self, item: Item) -> bool:
+        """Whether a word names a date by what was done then: `updated`, `sent`."""
+        text = item.text.lower()
+        return (text.endswith("ed") or text in PAST) and self._dated_name(item)
 
     def _compared_at(self, place: int) -> bool:
         """Whether a comparison starts there, so that the name before it is what is compared."""
@@ -210,7 +247,7 @@ class Cursor:
         related = [each.table for each in reversed(self.related)]
         near = [*related, *self.near()]
         for output in self.outputs:
-            if isinstance(output, Measure):
+            if not isinstance(output, Head):
                 near = [output.table, *near]
         ranked = [order.measure.table for order in self.order if order.measure]
         near = [*ranked, *near]
@@ -223,6 +260,19 @@ class Cursor:
             if table.key not in tables and self._safe_up(start, table.key)
         ]
         return [*tables, *(key for _, key in sorted(ups))]
+
+    def _between_next(self) -> bool:
+        """Whether two dates follow: `between joining and leaving`, `from departure to arrival`."""
+        ahead = self.items[self.at + 1] if self.at + 1 < len(self.items) else None
+        return ahead is not None and bool(set(ahead.ops) & {"between", "from"})
+
+    def span(self) -> Head | Combined | None:
+        """Take the time between two dates, where one is asked for here; `Spans` says how."""
+        raise NotImplementedError
+
+    def rate(self) -> Combined:
+        """Take a rate such as `success rate`; `Shares` says how."""
+        raise NotImplementedError
 
     def clause(self) -> None:
         """Take the items of one clause; `Reader` says how."""

@@ -1,9 +1,12 @@
 """What numbers are split by: `per`, `by`, `for each`, months and years."""
 
+from stoa.solutions.ask_data.semantic.columns import Head, NotRead
+from stoa.solutions.ask_data.semantic.flags import is_flag
 from stoa.solutions.ask_data.semantic.grammar.ordering import Ordering
-from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Key, Measure, Order
-from stoa.solutions.ask_data.semantic.mentions import is_flag
-from stoa.solutions.ask_data.semantic.resolving import Head, NotRead
+from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Key, Measure, Order, Unit
+from stoa.solutions.ask_data.semantic.mentions import Item
+from stoa.solutions.ask_data.semantic.vocabulary import PAST, PERSONS
+from stoa.solutions.ask_data.semantic.wording import UNITS
 
 
 class Grouping(Ordering):
@@ -13,11 +16,12 @@ class Grouping(Ordering):
         text = self.item.text.lower()
         self.at += 1
         self.skip("of", "all", "distinct")
-        if self.at >= len(self.items):
-            raise NotRead([text], f"{text} what?")
+        if self._alone(text):
+            return
         item = self.item
-        measured = set(item.ops) & {"count", "avg", "sum", "max", "min", "counting"} and not (
-            self._named(item) and not self._measured_next()
+        measured = "count" in item.ops or (
+            set(item.ops) & {"avg", "sum", "max", "min", "counting"}
+            and not (self._named(item) and not self._measured_next())
         )
         if (
             text == "by"
@@ -29,6 +33,8 @@ class Grouping(Ordering):
         if text == "by" and self.rank is not None and item.names:
             self._by_column()
             return
+        if item.period is not None and item.period.unit and "each" in text:
+            self._units_of(item.period.unit)
         if (
             item.period is not None
             or item.number is not None
@@ -37,7 +43,7 @@ class Grouping(Ordering):
         ):
             return  # `by Tolkien`, `in each of 2012`: a filter, read next
         after = self.items[self.at + 1] if self.at + 1 < len(self.items) else None
-        numbers = any(isinstance(each, Measure) for each in self.outputs)
+        numbers = bool(self.numbers())
         if (
             text == "by"
             and item.table() is not None
@@ -48,6 +54,9 @@ class Grouping(Ordering):
         ):
             self.filtering = True
             return  # `books written by authors from Wales`
+        if text == "by" and self._agents(after):
+            self.filtering = True
+            return  # `payments by members on the Gold plan`
         flagged = bool(item.names) and is_flag(self.naming, item.names[0])
         if flagged and after is not None and after.table() is not None:
             return  # `by inactive clients`
@@ -58,6 +67,42 @@ class Grouping(Ordering):
         ):
             return  # `by artist "Deep Purple"`
         self._keys(text)
+
+    def _units_of(self, unit: Unit) -> None:
+        """`in each of the last 8 weeks`: grouped by week; the weeks themselves are read next."""
+        date = self.pending or self.resolve.date_of(self._when())
+        if date is None or self.resolve.yearly(date):
+            raise NotRead([unit], f"nothing here has a date to tell the {unit} by")
+        self.keys.append(Key(table=date.table, column=date.column, unit=unit))
+
+    def _alone(self, text: str) -> bool:
+        """`… and the number of orders in each`: of what was named before."""
+        over = self.at >= len(self.items) or bool(
+            set(self.item.ops) & {"and", "desc", "asc", "order"}
+        )
+        over = over or self.item.tokens[0].lower == ";"
+        named = any(isinstance(each, Head) for each in self.outputs) or bool(self.keys)
+        if over and not (named and "each" in text):
+            raise NotRead([text], f"{text} what?")
+        return over
+
+    def _agents(self, after: Item | None) -> bool:
+        """Whether those who did something are named, of whom more is said: `by members from Oslo`."""
+        table = self.item.table()
+        if table is None or after is None or not self.item.plural:
+            return False
+        if set(after.ops) & {"group", "who", "with", "named"} or after.text.lower() == "that":
+            return True
+        person = self.naming.words[table.table][-1] in PERSONS or self._done_by()
+        return person and bool(set(after.ops) & {"in", "from"}) and not self._time_follows()
+
+    def _done_by(self) -> bool:
+        """`tickets opened this year by accounts on …`: a verb stands before `by`."""
+        before = self.items[max(0, self.at - 3) : self.at]
+        return any(item.text.lower().endswith("ed") or item.text.lower() in PAST for item in before)
+
+    def _time_follows(self) -> bool:
+        return any(item.period or item.unit for item in self.items[self.at + 1 : self.at + 4])
 
     def _by_measure(self) -> None:
         key = self._order_key()
@@ -85,9 +130,7 @@ class Grouping(Ordering):
             )
 
     def _keys(self, text: str) -> None:
-        listing = (
-            not any(isinstance(each, Measure) for each in self.outputs) and not self.counted_ahead()
-        )
+        listing = not self.numbers() and not self.counted_ahead()
         while True:
             key = self._one_key(text)
             if listing and text == "by" and self.outputs and key.column:
@@ -109,7 +152,9 @@ class Grouping(Ordering):
     def _one_key(self, text: str) -> Key:
         item = self.item
         if item.unit and not (
-            self._named(item)
+            self.pending is None
+            and not item.plural
+            and self._named(item)
             and any(self.resolve.yearly(Head(n.table, n.column)) for n in item.names[:1])
         ):
             self.at += 1
@@ -120,7 +165,8 @@ class Grouping(Ordering):
                 and self.item.names[0].column
                 else None
             )
-            found = after.ref if after else self.resolve.date_of(self._when())
+            found = after.ref if after else self.pending or self.resolve.date_of(self._when())
+            self.pending = None
             if found is None:
                 raise NotRead([item.text], f"nothing here has a date to tell the {item.unit} by")
             if self.resolve.yearly(found):
@@ -129,6 +175,9 @@ class Grouping(Ordering):
         if not item.names:
             raise NotRead([item.text], f"{text} “{item.text}”?")
         head = self._head()
+        counted = head.column and self.resolve.numeric(head) and not self.resolve.yearly(head)
+        if counted and item.tokens[-1].singular in UNITS:
+            raise NotRead([item.text], f"per “{item.text}”: one number over another")
         if head.column is not None and self.resolve.dated(head):
             unit = self.item.unit if self.at < len(self.items) else None
             self.at += unit is not None

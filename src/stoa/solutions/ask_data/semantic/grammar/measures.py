@@ -2,13 +2,14 @@
 
 from typing import Final
 
+from stoa.solutions.ask_data.semantic.columns import Head, NotRead
 from stoa.solutions.ask_data.semantic.grammar.nouns import Nouns
-from stoa.solutions.ask_data.semantic.lexicon import QUANTITIES, singular
-from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Function, Measure
-from stoa.solutions.ask_data.semantic.mentions import Item
-from stoa.solutions.ask_data.semantic.resolving import Head, NotRead
+from stoa.solutions.ask_data.semantic.meaning import Combined, Function, Measure
 from stoa.solutions.ask_data.semantic.splitting import split_name
+from stoa.solutions.ask_data.semantic.stems import singular
+from stoa.solutions.ask_data.semantic.vocabulary import QUANTITIES
 
+_COUNTS: Final = frozenset({"num", "count", "cnt", "number"})
 AGGREGATES: Final[dict[str, Function]] = {"avg": "avg", "sum": "sum", "max": "max", "min": "min"}
 
 
@@ -57,76 +58,13 @@ class Measures(Nouns):
     def _adds_up(self, measure: Measure) -> bool:
         """A column of amounts of something: how many of them is their sum."""
         words = split_name(measure.column or "")
-        return bool(QUANTITIES & {singular(word) for word in words})
-
-    def _aggregate(self, item: Item) -> None:
-        """`average price`, `total of orders`, and `the highest price` as a number or as a ranking."""
-        function = next((AGGREGATES[op] for op in item.ops if op in AGGREGATES), None)
-        if function is None:
-            assert item.superlative is not None
-            function = "max" if item.superlative[1] else "min"
-        text = item.text.lower()
-        self.at += 1
-        extreme = function in ("max", "min")
-        inner = next(
-            (
-                each
-                for each in self.items[self.at : self.at + 3]
-                if set(each.ops) & {"avg", "sum", "count"}
-            ),
-            None,
-        )
-        if inner is not None and (nested := self._inner(inner)):
-            if "count" in inner.ops and nested.function == "sum" and nested.column:
-                self._output(nested.model_copy(update={"function": function}))
-                return
-            if not extreme or not self.outputs:
-                raise NotRead([text], f"“{text} {inner.text}” takes two steps, which I don't do")
-            self._ranked_by(nested, descending=function == "max")
-            return
-        if text in ("in total", "overall", "altogether", "on average") and not self._measured_at():
-            if any(isinstance(each, Measure) for each in self.outputs) and function == "sum":
-                return
-            raise NotRead([text], f"“{text}” of what?")
-        places = self._adjectives()
-        if self.at < len(self.items) and self.item.money and not self.item.names:
-            measure = self._money(function)
-        elif self.at < len(self.items) and self.item.names:
-            measure = self._measured(function, places)
-        else:
-            raise NotRead([text], f"“{text}” of what?")
-        ranks = (
-            extreme and any(isinstance(each, Head) for each in self.outputs) and not self.returning
-        )
-        if ranks and measure.column:
-            self._rank_column(
-                ColumnRef(table=measure.table, column=measure.column), function == "max"
-            )
-        else:
-            self._output(measure)
-
-    def _inner(self, item: Item) -> Measure | None:
-        place = self.items.index(item)
-        between = self.items[self.at : place]
-        if any(not each.filler for each in between):
-            return None
-        if self._named(item) and not set(item.ops) & {"count"}:
-            self_at, self.at = self.at, place
-            follows = self._measured_next()
-            self.at = self_at
-            if not follows:
-                return None
-        self.at = place + 1
-        if "count" in item.ops:
-            return self._count()
-        function = next(AGGREGATES[op] for op in item.ops if op in AGGREGATES)
-        if self.at < len(self.items) and self.item.money and not self.item.names:
-            return self._money(function)
-        self.skip()
-        return self._measured(function, [])
+        counted = words[-1] in _COUNTS or singular(words[-1]) != words[-1]  # `affected_people`
+        return counted or bool(QUANTITIES & {singular(word) for word in words})
 
     def _measured(self, function: Function, places: list[tuple[int, bool]]) -> Measure:
         item, start = self.item, self.at
+        if (span := self.span()) is not None:
+            return self._spanned(function, span)
         try:
             head = self._head(want="number" if function in ("sum", "avg") else "any")
         except NotRead:
@@ -148,6 +86,18 @@ class Measures(Nouns):
         if self._is_key(head):
             raise NotRead([item.text], f"“{item.text}” is a key, not a number to work with")
         return Measure(function=function, table=head.table, column=head.column)
+
+    def _spanned(self, function: Function, span: Head | Combined) -> Measure:
+        """A function of the time between two dates of each row."""
+        if isinstance(span, Combined):
+            raise NotRead([function], "a function of a time that is itself found among many")
+        return Measure(
+            function=function,
+            table=span.table,
+            column=span.column,
+            until=span.until,
+            unit=span.unit,
+        )
 
     def _money(self, function: Function) -> Measure:
         text = self.item.text

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from stoa.solutions.ask_data.semantic.columns import Head, NotRead
+from stoa.solutions.ask_data.semantic.flags import is_flag
 from stoa.solutions.ask_data.semantic.grammar.conditions import Conditions
-from stoa.solutions.ask_data.semantic.mentions import is_flag
+from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Condition
+from stoa.solutions.ask_data.semantic.mentions import Item
 from stoa.solutions.ask_data.semantic.naming import DISPLAY
-from stoa.solutions.ask_data.semantic.resolving import Head, NotRead
 
 
 class Nouns(Conditions):
@@ -14,6 +16,8 @@ class Nouns(Conditions):
     def _head(self, *, want: str = "any", near: Sequence[str] = ()) -> Head:
         """The name at this place, joined with the names right after it: `customer name`."""
         item = self.item
+        if item.negative:
+            raise NotRead([item.text], f"“{item.text}” what?")
         around = [*near, *(self._owner_ahead()), *self.near()]
         ahead = self.items[self.at + 1] if self.at + 1 < len(self.items) else None
         table = item.table()
@@ -73,20 +77,59 @@ class Nouns(Conditions):
                 self.negate = True
             elif (
                 (item.values and not item.names)
+                or item.negative
                 or (item.names and is_flag(self.naming, item.names[0]) and self._name_follows())
                 or (item.values and self._name_follows() and item.tokens[0].capital)
+                or (item.values and self._describes_next(item))
             ):
                 places.append((self.at, self.negate))
                 self.negate = False
+            elif self._property_here():
+                continue
+            elif places and self._names_column_of(places[-1][0]):
+                pass  # `high severity complaints`
             elif item.number is not None and not item.names and self._name_follows():
                 self.limit = int(item.number)
             elif (
                 not (item.filler and not self.meant(item))
                 and not (set(item.ops) & {"all", "of", "and"} and not item.names)
-            ) or set(item.ops) & {"group", "with", "is"}:
+            ) or set(item.ops) & ({"group", "with", "is"} | ({"to"} if places else set())):
                 return places
             self.at += 1
         return places
+
+    def _names_column_of(self, place: int) -> bool:
+        """Whether the name here is that of the column which holds the value before it."""
+        columns = {(value.table, value.column) for value in self.items[place].values}
+        return any((name.table, name.column) in columns for name in self.item.names)
+
+    def _describes_next(self, item: Item) -> bool:
+        """`email tickets`, where a channel is called email and the address of a contact as well."""
+        ahead = self.items[self.at + 1] if self.at + 1 < len(self.items) else None
+        table = ahead.table() if ahead is not None else None
+        return table is not None and any(value.table == table.table for value in item.values)
+
+    def _property_here(self) -> bool:
+        """Take `priority 1` of `priority 1 tickets`, `grade A` of `grade A deliveries`."""
+        here = self.items[self.at : self.at + 3]
+        table = here[2].table() if len(here) == 3 else None
+        if table is None or not here[0].names or here[0].ops:
+            return False
+        for name in here[0].names:
+            ref = ColumnRef(table=name.table, column=name.column or "")
+            if name.table != table.table or not name.column:
+                continue
+            values = [
+                v.value for v in here[1].values if (v.table, v.column) == (name.table, name.column)
+            ]
+            number = here[1].number if self.resolve.numeric(ref) else None
+            if values or number is not None:
+                self.at += 2
+                value = values[0] if values else number
+                assert value is not None
+                self._add(Condition(column=ref, op="eq", values=(value,)))
+                return True
+        return False
 
     def _describe(self, places: list[tuple[int, bool]], head: Head) -> None:
         kept = self.at
@@ -96,7 +139,9 @@ class Nouns(Conditions):
         self.at = kept
 
     def _value_or_flag(self, near: Sequence[str]) -> None:
-        if self.item.values and not (self._named(self.item) and not self.item.tokens[0].capital):
+        own = any(value.table in near for value in self.item.values)
+        plain = self._named(self.item) and not self.item.tokens[0].capital
+        if self.item.values and (own or not plain):
             self._value(near)
         else:
             self._flag(self.resolve.name(self.item, near, want="column"))

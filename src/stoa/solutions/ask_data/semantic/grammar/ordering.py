@@ -1,9 +1,9 @@
 """The order of the result: `sorted by`, `descending`."""
 
+from stoa.solutions.ask_data.semantic.columns import Head, NotRead
 from stoa.solutions.ask_data.semantic.grammar.measures import AGGREGATES
 from stoa.solutions.ask_data.semantic.grammar.rankings import Rankings
-from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Measure, Order
-from stoa.solutions.ask_data.semantic.resolving import Head, NotRead
+from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Combined, Measure, Order
 
 
 class Ordering(Rankings):
@@ -60,6 +60,10 @@ class Ordering(Rankings):
         if "count" in item.ops:
             self.at += 1
             return Order(measure=self._count())
+        if "rate" in item.ops:
+            return self._by_rate()
+        if item.span and (lasting := self._by_time()):
+            return lasting
         if set(item.ops) & {"counting"}:
             counts = [
                 each
@@ -78,6 +82,10 @@ class Ordering(Rankings):
                 if self.item.money and not self.item.names
                 else self._measured(function, [])
             )
+        if function and len(same := self._same_function(function)) == 1:
+            self.at += 1
+            self.skip()
+            return Order(measure=same[0])  # `by total value`, of the one total that is shown
         if item.money and not item.names:
             return Order(measure=self._money("sum"))
         if item.unit and not self._named(item):
@@ -97,17 +105,37 @@ class Ordering(Rankings):
             (
                 each
                 for each in self.outputs
-                if isinstance(each, Measure) and (each.table, each.column) == head
+                if isinstance(each, Measure) and (each.table, each.column) == head[:2]
             ),
             None,
         )
         return Order(measure=measure) if measure else Order(column=head.ref)
 
+    def _same_function(self, function: str) -> list[Measure]:
+        shown = [each for each in self.outputs if isinstance(each, Measure)]
+        return [each for each in shown if each.function == function]
+
+    def _by_time(self) -> Order | None:
+        """`sorted by hours`, where hours are shown."""
+        for each in self.outputs:
+            if not isinstance(each, Combined) and each.until:
+                self.at += 1
+                return Order(column=each.ref) if isinstance(each, Head) else Order(measure=each)
+        return None
+
+    def _by_rate(self) -> Order:
+        """`ordered by success rate`, which is among what is shown."""
+        shares = [each for each in self.outputs if isinstance(each, Combined)]
+        if len(shares) != 1:
+            raise NotRead([self.item.text], f"ordered by “{self.item.text}”?")
+        self.at += 1
+        return Order(measure=shares[0])
+
     def _direction(self, descending: bool) -> None:
         if self.order:
             self.order[-1] = self.order[-1].model_copy(update={"descending": descending})
             return
-        measures = [each for each in self.outputs if isinstance(each, Measure)]
+        measures = self.numbers()
         text = self.items[self.at - 1].text
         if measures and "alphabet" not in text:
             self.order.append(Order(measure=measures[-1], descending=descending))

@@ -1,20 +1,25 @@
 """Names in a sentence: what is shown, what must exist, what something is said about."""
 
-from stoa.solutions.ask_data.semantic.grammar.times import Times
-from stoa.solutions.ask_data.semantic.lexicon import PLACES, SALES, VERBS
-from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Condition, Measure, Operator
-from stoa.solutions.ask_data.semantic.mentions import Item, is_flag
-from stoa.solutions.ask_data.semantic.resolving import Head, NotRead
-from stoa.solutions.ask_data.semantic.splitting import split_name
+from stoa.solutions.ask_data.semantic.columns import Head, NotRead
+from stoa.solutions.ask_data.semantic.flags import is_flag
+from stoa.solutions.ask_data.semantic.grammar.predicates import Predicates
+from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Condition, Measure
+from stoa.solutions.ask_data.semantic.mentions import Item
+from stoa.solutions.ask_data.semantic.vocabulary import PERSONS, SALES, VERBS
 
 
-class Phrases(Times):
+class Phrases(Predicates):
     """Names in a sentence."""
 
     def _name(self) -> None:
         start = self.at
         item = self.item
-        if self._done(item):
+        if self._done(item) or self._plain_date(item):
+            return
+        if self._state(item):
+            raise NotRead([item.text], f"“{item.text}” at some time, or from then on?", "ambiguous")
+        if item.negative and self.resolve.dated(Head(item.names[0].table, item.names[0].column)):
+            self._empty_date(item)
             return
         if (
             is_flag(self.naming, item.names[0])
@@ -32,6 +37,36 @@ class Phrases(Times):
             self._table(head, start)
         elif not self._column_condition(head):
             self._column(head, item)
+
+    def _plain_date(self, item: Item) -> bool:
+        """`return the id and the date`: of what the question is about."""
+        vague = all(name.score <= 0.7 for name in item.names)
+        shown = self.returning or self.listing
+        if item.text.lower() not in ("date", "dates") or not (vague and shown):
+            return False
+        found = self.resolve.date_of(self._when())
+        if found is None:
+            return False
+        self.at += 1
+        self._output(Head(found.table, found.column))
+        return True
+
+    def _state(self, item: Item) -> bool:
+        """`exhibitions that were open in 2022`, of which only the day of the opening is kept."""
+        before = self.items[self.at - 1] if self.at else None
+        linked = before is not None and "is" in before.ops and not item.text.lower().endswith("ed")
+        return (
+            linked
+            and self._dated_name(item)
+            and not any(self.naming.says(name, item.tokens[-1]) for name in item.names)
+        )
+
+    def _empty_date(self, item: Item) -> None:
+        """`unpaid invoices`: the date of the payment is not there."""
+        ahead = self.peek(1)
+        table = ahead.table() if ahead else None
+        near = [*([table.table] if table else []), *self.near()]
+        self._flag(self.resolve.name(item, near, want="column"))
 
     def _done(self, item: Item) -> bool:
         """`bought`, `ordered`: the table that keeps what was done must have a row."""
@@ -80,6 +115,9 @@ class Phrases(Times):
         self.related_conditions.setdefault(len(self.related) - 1, []).extend(moved)
 
     def _table(self, head: Head, start: int) -> None:
+        person = self.naming.words[head.table][-1] in PERSONS
+        if self.who and not self.outputs and not person and not self._person([head.table]):
+            raise NotRead(["who"], f"who, of {head.table}?", "ambiguous")
         ahead = self.items[self.at] if self.at < len(self.items) else None
         own = self.resolve.key_of(head.table)
         if (
@@ -107,7 +145,16 @@ class Phrases(Times):
         elif (
             self.returning or self.base is None or (not self.filtering and self._and_before(start))
         ):
-            if not self.returning and self.outputs and isinstance(self.outputs[-1], Measure):
+            counted = self.outputs[-1] if self.outputs else None
+            if (
+                self.returning
+                and isinstance(counted, Measure)
+                and self._and_before(start)
+                and counted.column is None
+            ):
+                self._output(Measure(function="count", table=head.table))
+                return  # `return the numbers of papers and journals`
+            if not self.returning and self.outputs and not isinstance(self.outputs[-1], Head):
                 raise NotRead([head.table], "two numbers of different things at once")
             self._output(head)
         else:
@@ -115,14 +162,66 @@ class Phrases(Times):
 
     def _column(self, head: Head, item: Item) -> None:
         """A column that nothing is said about: an output, or something that must be filled in."""
-        if self.negate or (self.has and self.filtering and self.outputs):
+        if self.returning and (ranked := self._ranked_of(head)) is not None:
+            self._output(ranked)
+            return
+        filled = self.has and self.filtering and self.outputs and not self.returning
+        if self.resolve.dated(head) and self._counted_by_unit():
+            self.pending = head.ref  # `joined each year`
+        elif self.listing and not self.negate:
+            self._output(head)
+        elif self.negate or filled or self._was_done(item):
             self._add(Condition(column=head.ref, op="not_null"))
+        elif self.outputs and not self.returning and self._happened(head, item):
+            self.filtering = True
+        elif self.rank is not None and head in self.outputs:
+            return  # `…, for the top 3 types by number of orders`
         elif self.rank is not None and self.outputs and self.filtering:
             raise NotRead([item.text], f"“{item.text}”: top by it?")
-        elif self.filtering and not self.returning and not self._listed_output():
+        elif self.filtering and not (self.returning or self.listing or self._listed_output()):
             raise NotRead([item.text], f"what about “{item.text}”?")
+        elif self.outputs and not self.returning and self.acts(item) and self._object_next():
+            self.filtering = True  # `which contact sent the most messages`
+        elif not self.outputs and item.tokens[0].lower == "total" and self.resolve.numeric(head):
+            self._output(Measure(function="sum", table=head.table, column=head.column))
         else:
             self._output(head)
+
+    def _ranked_of(self, head: Head) -> Measure | None:
+        """`… by total amount. Return the total amount`: the number of each group, not the column."""
+        measures = [order.measure for order in self.order if isinstance(order.measure, Measure)]
+        same = [each for each in measures if (each.table, each.column) == head[:2]]
+        return same[0] if same else None
+
+    def _was_done(self, item: Item) -> bool:
+        """`which invoices were paid`, without saying when."""
+        before = self.items[self.at - 2] if self.at >= 2 else None
+        linked = before is not None and "is" in before.ops and self.base is not None
+        timed = any(each.period or each.unit for each in self.items[self.at :])
+        return linked and not timed and not self.returning and self.acts(item)
+
+    def _object_next(self) -> bool:
+        ahead = self.peek()
+        return ahead is not None and bool(
+            ahead.table() or set(ahead.ops) & {"most", "fewest", "gt", "ge", "lt", "le", "eq"}
+        )
+
+    def _happened(self, head: Head, item: Item) -> bool:
+        """`messages sent by agents in each month`: a verb, which says of which date the month is."""
+        if not self.resolve.dated(head) or not (self.acts(item) or item.text.lower() in VERBS):
+            return False
+        timed = any(each.unit or each.period for each in self.items[self.at :])
+        self.pending = head.ref if timed else None
+        return timed or (self.at < len(self.items) and self.item.text.lower() == "by")
+
+    def _counted_by_unit(self) -> bool:
+        """Whether `each year` or `per month` comes next."""
+        ahead = self.items[self.at : self.at + 3]
+        return (
+            bool(ahead)
+            and bool(set(ahead[0].ops) & {"group", "in"})
+            and any(item.unit and not item.period for item in ahead)
+        )
 
     def _listed_output(self) -> bool:
         return (
@@ -131,181 +230,6 @@ class Phrases(Times):
             and self.at >= 2
             and "and" in self.items[self.at - 2].ops
         )
-
-    def _column_condition(self, head: Head) -> bool:
-        """Whether a comparison follows the column, which is then read."""
-        place = self.at
-        self._pass_links()
-        if self.at >= len(self.items):
-            self.at = place
-            return False
-        item = self.item
-        ops = set(item.ops)
-        if self.returning or not (self.outputs or self.has or self.negate or self.base):
-            self.at = place
-            return False
-        before = self.negate
-        if "not" in ops:
-            self.at += 1
-            self.negate = True
-            self._pass_links()
-            if self.at >= len(self.items):
-                raise NotRead(["not"], "not what?")
-            item, ops = self.item, set(self.item.ops)
-        if "null" in ops:
-            self.at += 1
-            self._add(Condition(column=head.ref, op="null"))
-            return True
-        if ops & {"starts", "ends", "like"}:
-            self._pattern(head)
-            return True
-        when = self.resolve.dated(head) or self.resolve.yearly(head)
-        if (
-            when
-            and (
-                item.period
-                or ops & {"before", "after", "gt", "lt", "ge", "le", "between", "from", "in"}
-            )
-            and self._period_soon()
-        ):
-            self.pending = head.ref
-            return True
-        if self.resolve.numeric(head) and (
-            ops & {"gt", "ge", "lt", "le", "between", "eq"} or item.number is not None
-        ):
-            ahead = self.items[self.at + 1] if self.at + 1 < len(self.items) else None
-            limits = (
-                item.number is not None
-                and ahead is not None
-                and (ahead.superlative or ahead.table())
-            )
-            if not limits:
-                self._compare(head.ref)
-                return True
-        if item.values and any((v.table, v.column) == head for v in item.values):
-            self._value(column=head.ref)
-            return True
-        combined = self.at > 0 and any(
-            token.lower == "of" for token in self.items[self.at - 1].tokens
-        )
-        if item.literal is not None and self.resolve.column(head).kind == "text" and not combined:
-            self.at += 1
-            self._text(head, item.literal)
-            return True
-        self.at, self.negate = place, before
-        return False
-
-    def _period_soon(self) -> bool:
-        return any(item.period for item in self.items[self.at : self.at + 4])
-
-    def _pass_links(self) -> None:
-        while self.at < len(self.items):
-            item = self.item
-            if self.meant(item) or set(item.ops) & {
-                "gt",
-                "ge",
-                "lt",
-                "le",
-                "between",
-                "not",
-                "starts",
-                "ends",
-                "like",
-                "null",
-                "and",
-                "or",
-                "group",
-                "before",
-                "after",
-                "return",
-                "order",
-            }:
-                return
-            if set(item.ops) & {"is", "of", "named"} or item.text.lower() in (
-                "the",
-                "a",
-                "an",
-                "value",
-                "of",
-            ):
-                self.at += 1
-            else:
-                return
-
-    def _pattern(self, head: Head) -> None:
-        ops = self.item.ops
-        op: Operator = "starts" if "starts" in ops else "ends" if "ends" in ops else "contains"
-        self.at += 1
-        self.skip()
-        if self.at >= len(self.items):
-            raise NotRead(["with"], "with which text?")
-        text = self.item.literal or " ".join(token.text for token in self.item.tokens)
-        if self.item.literal is None and len(text) > 1 and not self.item.tokens[0].capital:
-            raise NotRead([text], f"put “{text}” in quotes if it is a piece of text")
-        self.at += 1
-        if self.negate:
-            raise NotRead(["not"], "a text that is not there")
-        self._add(Condition(column=head.ref, op=op, values=(text,)))
-
-    def _literal(self) -> None:
-        """Text that isn't known as a value: a name, where the words before it say whose."""
-        item = self.item
-        text = item.literal or str(item.values[0].value)
-        if item.values and not all(value.sampled for value in item.values):
-            self._value()
-            return
-        before = self.items[self.at - 1] if self.at else None
-        if (
-            item.values
-            and before is not None
-            and set(before.ops) & {"in", "from"}
-            and self._place(item)
-        ):
-            return
-        place = self.at - 1
-        while (
-            before is not None
-            and place > 0
-            and (set(before.ops) & {"named", "is", "eq", "of"} or before.filler)
-            and not before.names
-        ):
-            place -= 1
-            before = self.items[place]
-        head = None
-        linked = any(
-            set(each.ops) & {"of"} and not set(each.ops) & {"named"}
-            for each in self.items[place + 1 : self.at]
-        )
-        if before is not None and before.names and not (linked and before.table()):
-            head = self.resolve.name(before, self.near())
-            if head.column and any(token.lower == "of" for token in before.tokens):
-                head = Head(head.table, None)  # `the email of customer Luis Rojas`
-        elif (
-            self.at + 1 < len(self.items)
-            and self.items[self.at + 1].names
-            and self.items[self.at + 1].table()
-        ):
-            head = self.resolve.name(self.items[self.at + 1], self.near(), want="table")
-        if head is None:
-            raise NotRead(
-                [item.text],
-                f"“{item.text}”: say what it is the name of",
-                "not_in_database",
-            )
-        self.at += 1
-        self._text(head, text)
-
-    def _place(self, item: Item) -> bool:
-        """`customers in Paris`: a place of the base, though not all places are listed."""
-        found = [
-            value
-            for value in item.values
-            if value.table == self.base and set(split_name(value.column)) & PLACES
-        ]
-        if len(found) != 1:
-            return False
-        self._value(column=ColumnRef(table=found[0].table, column=found[0].column))
-        return True
 
     def _without(self) -> None:
         """`artists without albums`, `customers with no email`."""

@@ -1,12 +1,12 @@
 """Rankings: top and bottom, superlatives, the most and the fewest, the first and the last."""
 
-from stoa.solutions.ask_data.semantic.grammar.measures import Measures
-from stoa.solutions.ask_data.semantic.meaning import Measure
+from stoa.solutions.ask_data.semantic.columns import Head, NotRead
+from stoa.solutions.ask_data.semantic.grammar.aggregates import Aggregates
+from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Measure
 from stoa.solutions.ask_data.semantic.mentions import Item
-from stoa.solutions.ask_data.semantic.resolving import NotRead
 
 
-class Rankings(Measures):
+class Rankings(Aggregates):
     """Rankings."""
 
     def _top(self, descending: bool) -> None:
@@ -16,7 +16,7 @@ class Rankings(Measures):
         if number is not None:
             self.limit = int(number)
             self.at += 1
-        elif self._name_here() and self.item.tokens[-1].singular != self.item.tokens[-1].lower:
+        elif self._name_here() and self.item.plural:
             raise NotRead(["top"], "the top how many?", "ambiguous")
         elif not self._name_here():
             raise NotRead(["top" if descending else "bottom"], "top of what?")
@@ -38,12 +38,14 @@ class Rankings(Measures):
             head = self._head()
             self._describe(places, head)
             self._output(head)
-        table = head.table if head else self.base
+        table = head.table if head else self._below_here() or self.base
         if table is None:
             raise NotRead([text], f"“{text}” of what?")
         found = self.resolve.column_by_words(table, wanted)
-        if found is None and not descending and "~birth" in wanted:
-            found = None
+        if found is None and set(wanted) & {"duration", "length"}:
+            found = self.resolve.lasting(table)
+        if found is None:
+            found = self._by_number(table)
         if found is None:
             raise NotRead([text], f"nothing in {table} says which is the {text}")
         is_date = self.resolve.dated(found) or self.resolve.yearly(found)
@@ -54,11 +56,33 @@ class Rankings(Measures):
             self.limit = limit
         self._rank_column(found, descending)
 
+    def _below_here(self) -> str | None:
+        """`which machine had the longest outage`: the table of the many that is named here, then passed."""
+        name = self.item.table() if self.at < len(self.items) else None
+        if name is None or self.base is None or name.table == self.base or not self.filtering:
+            return None
+        if not self.joins.is_up(name.table, self.base) or self.keys:
+            return None
+        self.at += 1
+        return name.table
+
+    def _by_number(self, table: str) -> ColumnRef | None:
+        """`the longest messages by word count`."""
+        ahead = self.items[self.at + 1] if self.at + 1 < len(self.items) else None
+        if ahead is None or self.item.text.lower() != "by":
+            return None
+        heads = [Head(name.table, name.column) for name in ahead.names if name.table == table]
+        numbers = [head.ref for head in heads if head.column and self.resolve.numeric(head)]
+        self.at += 2 if numbers else 0
+        return numbers[0] if numbers else None
+
     def _most(self, descending: bool) -> None:
         """`the most orders`, `the most common genre`."""
         text = self.item.text.lower()
         self.at += 1
         self.skip("of")
+        if self._most_done(descending):
+            return
         done = [each for each in self.related if not each.negated and each.measure is None]
         if not self._name_here() and done and not self.item_is_money():
             self.related.remove(done[-1])
@@ -91,6 +115,21 @@ class Rankings(Measures):
             measure = Measure(function="sum", table=head.table, column=head.column)
             self._ranked_by(measure, descending=descending)
 
+    def _most_done(self, descending: bool) -> bool:
+        """`the most played episode`: by how often it was done."""
+        ahead = self.items[self.at : self.at + 2]
+        done = (
+            ahead[0].table() if len(ahead) == 2 and ahead[0].text.lower().endswith("ed") else None
+        )
+        table = ahead[1].table() if done is not None else None
+        if done is None or table is None or not self.joins.is_up(done.table, table.table):
+            return False
+        self.at += 2
+        if not any(each.table == table.table for each in self.outputs):
+            self._output(Head(table.table, None))
+        self._ranked_by(self._rows(done.table), descending=descending)
+        return True
+
     def _most_common(self, descending: bool, text: str) -> None:
         head = self._head()
         self._output(head)
@@ -100,7 +139,14 @@ class Rankings(Measures):
             if not others:
                 raise NotRead([text], f"{text} among what?")
             counted = others[0]
+        else:
+            self.common = True
         self._ranked_by(Measure(function="count", table=counted), descending=descending)
+
+    def _of_shown(self, head: Head) -> bool:
+        return self.filtering and any(
+            isinstance(each, Head) and each.table == head.table for each in self.outputs
+        )
 
     def _first(self, last: bool) -> None:
         """`the latest order`, `the first 3 customers`."""
@@ -124,6 +170,9 @@ class Rankings(Measures):
             self.limit = limit or 1
             self._rank_column(hired, last)
             return
+        if head.column is not None and self.resolve.dated(head) and self._of_shown(head):
+            self._rank_column(head.ref, last)  # `the member with the earliest join date`
+            return
         if head.column is not None and self.resolve.dated(head) and not self.filtering:
             self._output(
                 Measure(function="max" if last else "min", table=head.table, column=head.column)
@@ -136,6 +185,11 @@ class Rankings(Measures):
         found = self.resolve.date_of([head.table])
         if found is None:
             raise NotRead([text], f"{head.table} has no date, so nothing is {text}")
+        if self.when:
+            self._output(
+                Measure(function="max" if last else "min", table=found.table, column=found.column)
+            )
+            return
         self._output(head)
-        self.limit = limit or 1
+        self.limit = limit or self.limit or 1
         self._rank_column(found, last)

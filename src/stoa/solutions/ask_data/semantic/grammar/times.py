@@ -1,10 +1,12 @@
 """Stretches of time, and the date that they speak of."""
 
+from dataclasses import replace
+
+from stoa.solutions.ask_data.semantic.columns import NotRead
 from stoa.solutions.ask_data.semantic.grammar.comparisons import Comparisons
-from stoa.solutions.ask_data.semantic.meaning import Condition, Value
+from stoa.solutions.ask_data.semantic.meaning import ColumnRef, Condition, Operator, Value
 from stoa.solutions.ask_data.semantic.mentions import Item
 from stoa.solutions.ask_data.semantic.periods import Period
-from stoa.solutions.ask_data.semantic.resolving import NotRead
 
 
 class Times(Comparisons):
@@ -46,6 +48,22 @@ class Times(Comparisons):
                 Period(None, period.end if to_end else period.start, period.text, period.relative)
             )
 
+    def _part_of_week(self, op: Operator) -> None:
+        """`on weekends`: of whatever date says when."""
+        ref = self.pending or self.resolve.date_of(self._when())
+        if ref is None or self.resolve.yearly(ref):
+            raise NotRead([self.item.text], f"nothing here has a date for “{self.item.text}”")
+        self.pending = None
+        self.at += 1
+        self._add(Condition(column=ref, op=op))
+
+    def _timed(self, ref: ColumnRef) -> bool:
+        """Whether a stretch of time was said of this date already."""
+        related = [group for groups in self.related_conditions.values() for group in groups]
+        said = [each for group in (*self.groups, *related) for each in group if each.column == ref]
+        starts = [each for each in said if each.op == "ge"]
+        return bool(starts) and len(said) > len(starts)
+
     def _or_before(self, item: Item) -> bool:
         """`on or after`, where `or` was read just before."""
         place = next(i for i, each in enumerate(self.items) if each is item)
@@ -66,6 +84,13 @@ class Times(Comparisons):
 
     def _period(self, period: Period) -> None:
         self.at += 1
+        ahead = self.items[self.at].text.lower() if self.at < len(self.items) else ""
+        if ahead == "or later":  # `in 2022 or later`
+            self.at += 1
+            period = replace(period, end=None)
+        elif ahead == "or earlier":
+            self.at += 1
+            period = replace(period, start=None)
         self._when_is(period)
 
     def _when_is(self, period: Period) -> None:
@@ -75,6 +100,8 @@ class Times(Comparisons):
             raise NotRead([period.text], f"nothing here has a date for “{period.text}”")
         if self.negate:
             raise NotRead(["not"], f"not in {period.text}")
+        if self.both or self._timed(ref):
+            raise NotRead([period.text], "two times at once, or either of them?", "ambiguous")
         yearly = self.resolve.yearly(ref) and not self.resolve.dated(ref)
         for op, day in (("ge", period.start), ("lt", period.end)):
             if day is None:
