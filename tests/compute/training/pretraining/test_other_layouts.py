@@ -10,7 +10,7 @@ import pytest
 from tests.compute.training.pretraining.processes import torchrun
 from tests.compute.training.pretraining.supervised import losses, make_run, recipe, write_text
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 TRAIN = "stoa.compute.training.pretraining.train"
 HALF, WHOLE = 10, 20
 
@@ -40,8 +40,11 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[int
 
 @pytest.mark.parametrize(
     ("layout", "ranks"),
-    [({"tensor": 2}, 2), ({}, 1), ({"shard": 2, "tensor": 2}, 4)],
-    ids=["tensor 2", "one process", "shard 2 x tensor 2"],
+    [
+        pytest.param({"tensor": 2}, 2, id="tensor 2", marks=pytest.mark.slow),
+        pytest.param({}, 1, id="one process", marks=pytest.mark.long),
+        pytest.param({"shard": 2, "tensor": 2}, 4, id="shard 2 x tensor 2", marks=pytest.mark.long),
+    ],
 )
 def test_it_goes_on_on_another_layout(
     layout: dict[str, int],

@@ -57,33 +57,36 @@ def test_same_seed_same_bits() -> None:
     assert run(recipe_with({"seed": 1}), ALONE, 1)[1] != run(recipe_with({}), ALONE, 1)[1]
 
 
-LAYOUTS: list[tuple[str, int, dict[str, Any]]] = [
-    ("fsdp 2", 2, {}),
-    ("fsdp 4", 4, {}),
-    ("tensor 2", 2, {"layout.tensor": 2}),
-    ("tensor 4", 4, {"layout.tensor": 4}),
-    ("tensor 2 × fsdp 2", 4, {"layout.tensor": 2}),
-    ("replicate 2 × fsdp 2", 4, {"layout.replicate": 2}),
-    ("sequence parallel 2", 2, {"layout.tensor": 2, "layout.sequence_parallel": True}),
-    (
+def case(name: str, ranks: int, mark: Any = pytest.mark.long, **changes: Any) -> Any:
+    """A layout; those marked slow cover each kind of splitting, and run in CI."""
+    found = {key.replace("__", "."): value for key, value in changes.items()}
+    return pytest.param(ranks, found, id=name, marks=mark)
+
+
+SLOW = pytest.mark.slow
+LAYOUTS = [
+    case("fsdp 2", 2, SLOW),
+    case("fsdp 4", 4),
+    case("tensor 2", 2, SLOW, layout__tensor=2),
+    case("tensor 4", 4, layout__tensor=4),
+    case("tensor 2 × fsdp 2", 4, layout__tensor=2),
+    case("replicate 2 × fsdp 2", 4, SLOW, layout__replicate=2),
+    case("sequence parallel 2", 2, layout__tensor=2, layout__sequence_parallel=True),
+    case(
         "sequence parallel 2 × fsdp 2, accumulation, recomputation, loss in parts",
         4,
-        {
-            "layout.tensor": 2,
-            "layout.sequence_parallel": True,
-            "batch.accumulation": 2,
-            "efficiency.recompute": "selective",
-            "efficiency.loss_chunks": 2,
-        },
+        SLOW,
+        layout__tensor=2,
+        layout__sequence_parallel=True,
+        batch__accumulation=2,
+        efficiency__recompute="selective",
+        efficiency__loss_chunks=2,
     ),
-    ("fsdp 2, accumulation", 2, {"batch.accumulation": 4}),
+    case("fsdp 2, accumulation", 2, batch__accumulation=4),
 ]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("ranks", "changes"), [case[1:] for case in LAYOUTS], ids=[case[0] for case in LAYOUTS]
-)
+@pytest.mark.parametrize(("ranks", "changes"), LAYOUTS)
 def test_layout(tmp_path: Path, undivided: list[Any], ranks: int, changes: dict[str, Any]) -> None:
     told = told_by(tmp_path, ranks, changes)
     np.testing.assert_allclose(told["steps"], undivided, atol=SAME, rtol=0)
@@ -101,8 +104,14 @@ def test_a_run_goes_on_over_other_layouts(tmp_path: Path, undivided: list[Any]) 
     np.testing.assert_allclose(told, undivided, atol=SAME, rtol=0)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("ranks", [1, 2, 4])
+@pytest.mark.parametrize(
+    "ranks",
+    [
+        pytest.param(1, marks=SLOW),
+        pytest.param(2, marks=SLOW),
+        pytest.param(4, marks=pytest.mark.long),
+    ],
+)
 def test_tied_embeddings_on_every_kind_of_layout(tmp_path: Path, ranks: int) -> None:
     tied = {"model.tie_embeddings": True}
     alone = run(recipe_with(tied), ALONE)[1]
@@ -111,9 +120,13 @@ def test_tied_embeddings_on_every_kind_of_layout(tmp_path: Path, ranks: int) -> 
     np.testing.assert_allclose(told, alone, atol=SAME, rtol=0)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("ranks", "changes"), [(2, {}), (4, {"layout.replicate": 2}), (4, {"layout.tensor": 2})]
+    ("ranks", "changes"),
+    [
+        case("fsdp 2", 2, SLOW),
+        case("replicate 2 × fsdp 2", 4, layout__replicate=2),
+        case("tensor 2 × fsdp 2", 4, layout__tensor=2),
+    ],
 )
 def test_stochastic_rounding_keeps_copies_alike(
     tmp_path: Path, ranks: int, changes: dict[str, Any]
