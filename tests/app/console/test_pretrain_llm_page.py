@@ -27,15 +27,14 @@ def test_runs_are_read_by_pointer_and_keys(sample_site: Served, visit: Any) -> N
     page.get_by_test_id("run-head").get_by_text("killed once").wait_for()
     assert "Lost work" in str(page.get_by_test_id("ledger-bar").get_attribute("aria-label"))
     figure = page.get_by_test_id("curves").first
-    figure.focus()
-    page.keyboard.press("End")
+    figure.press("End")
     readout = figure.locator(".curves-readout")
-    assert readout.inner_text().startswith("step 600")
+    readout.get_by_text("step 600").wait_for()
     assert "Training loss: 0." in readout.inner_text()
     page.keyboard.press("Escape")
-    assert readout.is_hidden()
+    readout.wait_for(state="hidden")
     figure.locator(".curves-plot").hover(position={"x": 5, "y": 60})
-    assert "step" in readout.inner_text()
+    readout.get_by_text("step").wait_for()
 
 
 def test_runs_are_compared(sample_site: Served, visit: Any) -> None:

@@ -52,7 +52,8 @@
     if (!(event.key in moves) || !steps.length) return;
     event.preventDefault();
     const now = steps.indexOf(figure.stoaAt);
-    const next = now < 0 ? (moves[event.key] > 0 ? 0 : steps.length - 1) : now + moves[event.key];
+    const from = now >= 0 ? now : moves[event.key] > 0 ? -1 : steps.length;
+    const next = from + moves[event.key];
     show(figure, steps[Math.min(steps.length - 1, Math.max(0, next))]);
   });
   addEventListener("focusout", (event) => event.target.classList?.contains("curves") && hide(event.target));
