@@ -22,6 +22,7 @@ import httpx
 import uvicorn
 
 from stoa import wiring
+from stoa.app.serving import bound
 from stoa.base.database import Database
 from stoa.base.identity.accounts import Accounts
 from stoa.base.identity.audit import AuditLog
@@ -117,7 +118,7 @@ def _main() -> None:
     home, flags = Path(sys.argv[1]), set(sys.argv[2:])
     if "--example" in flags:
         wiring.solutions = lambda: [EXAMPLE]
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = bound(Settings.load(home=home, port=0))
     port = listening.getsockname()[1]
     settings = Settings.load(home=home, port=port)
     site = asyncio.run(prepared(settings, sample="--sample" in flags, people="--people" in flags))
