@@ -115,7 +115,8 @@ _LAST_WORD = re.compile(r"([^\s(\[\"'“„«]+)$")
 _ITEM = re.compile(
     r"^[ \t]*(?:[-*+•▪◦●○‣–—·]|\(?\d{1,3}[.)]|[a-z]\.|\(?[a-zA-Z]\)|\(?[ivx]{1,5}\))[ \t]+(?=\S)"
 )
-_ROW = re.compile(r"\S[^\n|]*(?:[ \t]\|[ \t]|\t)[^\n]*\S|^\|.+\|$")
+_CELL_END = re.compile(r"[ \t]\|[ \t]|\t")
+_BOXED = re.compile(r"\|.+\|")
 _MARK = re.compile(r"^[ \t]*#{1,6}[ \t]+")
 _SENTENCE_STOP = re.compile(r"[.!?…:;,。！？؟]$")
 _LONGEST_HEADING = 90
@@ -168,7 +169,8 @@ def _kind_of(line: str) -> Kind:
         return "heading"
     if _ITEM.match(line):
         return "item"
-    return "row" if _ROW.search(line) else "prose"
+    is_row = _CELL_END.search(line.strip()) or _BOXED.fullmatch(line)
+    return "row" if is_row else "prose"
 
 
 def _continues(text: str, block: tuple[int, int, Kind], line: str, kind: Kind) -> bool:
