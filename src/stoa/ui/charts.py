@@ -39,7 +39,7 @@ def ranked(values: Sequence[tuple[str, int]], *, unit: str, label: str) -> Tag:
                 tag("span", name, "wrap-anywhere")
                 tag("span", f"{value:,} {unit}", "soft small numbers")
                 with tag("div", "", "track", aria_hidden="true"):
-                    tag("i").style(f"width: {100 * value / top:.1f}%")
+                    fill_to(value / top)
     return chart
 
 
@@ -67,7 +67,7 @@ def measured(values: Sequence[tuple[str, float]], *, unit: str, label: str) -> T
                 tag("span", name, "wrap-anywhere")
                 tag("span", f"{_told(value)} {unit}".strip(), "soft small numbers")
                 with tag("div", "", "track", aria_hidden="true"):
-                    tag("i").style(f"width: {100 * max(0.0, value) / top:.1f}%")
+                    fill_to(value / top)
     return chart
 
 
@@ -117,7 +117,7 @@ def interval_of(low: float, at: float, high: float, *, label: str) -> Tag:
 def share_of(share: float, marks: Sequence[tuple[str, float]], *, label: str) -> Tag:
     """A bar filled to `share` (0..1), with named marks on it, the lowest first."""
     with tag("div", "", "share", role="img", aria_label=label, test="share") as chart:
-        tag("i").style(f"width: {100 * share:.1f}%")
+        fill_to(share)
         for number, (name, value) in enumerate(marks):
             with tag("span", "", "later" if number else "") as mark:
                 tag("b", f"{100 * value:.0f} %", title=name)

@@ -268,6 +268,5 @@ def test_the_mean_of_weights_follows_quickly_at_first_and_slowly_later() -> None
         told.append(float(state.model()["w"]))
     assert told[6] == 0  # only every eighth step counts
     assert told[7] == pytest.approx(8 * 2 / 3)  # the start is soon forgotten
-    assert told[-1] == pytest.approx(
-        16000 - 1000, abs=10
-    )  # then it is 1 / (1 - 0.999) steps behind
+    behind = 1000  # 1 / (1 - 0.999) steps, later
+    assert told[-1] == pytest.approx(16000 - behind, abs=10)

@@ -52,8 +52,8 @@ class _State:
     """now, mean, first, second (of the optimiser), best; of phases before: gmf, mlp."""
 
     def average(self, keeps: float) -> None:
-        """Move the mean towards the present weights; quickly at first, when it holds only the start."""
-        if self.steps % _MEAN_EVERY:
+        """Move the mean, if one is kept, towards the present weights; quickly at first, when it holds only the start."""
+        if "mean" not in self.tensors or self.steps % _MEAN_EVERY:
             return
         taken = self.steps // _MEAN_EVERY
         kept = min(keeps**_MEAN_EVERY, taken / (taken + 2))
@@ -169,8 +169,7 @@ class NeuralTraining:
             found = network.gradients(users[rows], items[rows], random)
             adam.step(found)
             state.steps = adam.steps
-            if recipe.averaging:
-                state.average(recipe.averaging)
+            state.average(recipe.averaging)
             loss += found.loss * len(users[rows])
         state.epoch += 1
         self._refuse_divergence(now, state.epoch)

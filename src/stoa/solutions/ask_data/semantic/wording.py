@@ -101,10 +101,7 @@ def readings(tokens: Sequence[Token]) -> Iterator[tuple[tuple[str, ...], float]]
     stems = tuple(token.stem for token in tokens)
     yield stems, 0.0
     yield singulars, 0.0
-    if len(tokens) == 1:
-        said = tokens[0].lower
-        yield from ((tuple(map(stem, each.split())), 0.15) for each in VERBS.get(said, ()))
-    if len(tokens) == 2:  # `signed up`
+    if len(tokens) <= 2:  # `joined`, `signed up`
         said = " ".join(token.lower for token in tokens)
         yield from ((tuple(map(stem, each.split())), 0.15) for each in VERBS.get(said, ()))
     if "of" in stems[1:-1]:
