@@ -19,6 +19,7 @@ from stoa.app.rest.application import create_app
 from stoa.app.rest.parts import Parts
 from stoa.base import telemetry
 from stoa.base.errors import SetupError
+from stoa.base.loading import loading
 from stoa.base.settings import Settings
 from stoa.dispatch import Dispatcher
 from stoa.wiring import build
@@ -64,9 +65,11 @@ def serve(settings: Settings, *, sample: bool, works: bool) -> None:
     telemetry.setup(settings)
     listening = bound(settings)
     settings = settings.model_copy(update={"port": listening.getsockname()[1]})
-    dispatcher = build(settings)
+    with loading():
+        dispatcher = build(settings)
     try:
-        app = create_app(dispatcher, sample=sample, works=works)
+        with loading():
+            app = create_app(dispatcher, sample=sample, works=works)
         ready = asyncio.run(_greeting(dispatcher, sample=sample))
         config = uvicorn.Config(
             app,
@@ -86,7 +89,8 @@ def serve(settings: Settings, *, sample: bool, works: bool) -> None:
 def work(settings: Settings) -> None:
     """Work on durable runs until SIGTERM or Ctrl-C."""
     telemetry.setup(settings)
-    dispatcher = build(settings)
+    with loading():
+        dispatcher = build(settings)
     try:
         asyncio.run(_work(dispatcher))
     finally:

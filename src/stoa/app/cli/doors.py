@@ -16,6 +16,7 @@ from stoa.app.following import follow, outcome
 from stoa.app.house import at_work
 from stoa.base import telemetry
 from stoa.base.identity.caller import Caller
+from stoa.base.loading import loading
 from stoa.base.settings import Settings
 from stoa.contract import Operation
 from stoa.dispatch import Dispatcher
@@ -94,7 +95,8 @@ async def local_house() -> AsyncIterator[tuple[Dispatcher, Caller]]:
     """The house built from the settings and launched, and the local owner in it."""
     settings = Settings.load()
     set_up_quietly(settings)
-    dispatcher = build(settings)
+    with loading():
+        dispatcher = build(settings)
     platform = dispatcher.platform
     try:
         caller = await platform.accounts.ensure_sample()

@@ -15,6 +15,7 @@ import click
 
 from stoa.app.cli.failures import exit_with_words
 from stoa.app.cli.target import Target
+from stoa.base.loading import loading
 
 _SOLUTIONS = Path(__file__).parents[2] / "solutions"
 _HOUSE = {
@@ -41,12 +42,13 @@ class Stoa(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, imported now."""
-        if cmd_name in _HOUSE:
-            return _load(_HOUSE[cmd_name][0])
-        if cmd_name in self._headlines:
-            operations = importlib.import_module("stoa.app.cli.operations")
-            made: click.Command = operations.solution_group(cmd_name)
-            return made
+        with loading():
+            if cmd_name in _HOUSE:
+                return _load(_HOUSE[cmd_name][0])
+            if cmd_name in self._headlines:
+                operations = importlib.import_module("stoa.app.cli.operations")
+                made: click.Command = operations.solution_group(cmd_name)
+                return made
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

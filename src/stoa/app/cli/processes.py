@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from stoa.base.loading import loading
 from stoa.base.settings import Settings
 
 
@@ -17,7 +18,8 @@ from stoa.base.settings import Settings
 )
 def serve(sample: bool, host: str | None, port: int | None, works: bool) -> None:
     """Start the server."""
-    from stoa.app.serving import serve as run  # noqa: PLC0415 - loads the whole web part
+    with loading():
+        from stoa.app.serving import serve as run  # noqa: PLC0415 - loads the whole web part
 
     given: dict[str, Any] = {"host": host, "port": port}
     settings = Settings.load(**{name: value for name, value in given.items() if value is not None})
@@ -27,7 +29,8 @@ def serve(sample: bool, host: str | None, port: int | None, works: bool) -> None
 @click.command(help="Work on durable runs beside the server.")
 def worker() -> None:
     """Start a worker."""
-    from stoa.app.serving import work  # noqa: PLC0415 - loads the whole web part
+    with loading():
+        from stoa.app.serving import work  # noqa: PLC0415 - loads the whole web part
 
     work(Settings.load())
 
@@ -36,8 +39,9 @@ def worker() -> None:
 @click.option("--key", help="Act as this API key instead of the local owner.")
 def mcp(key: str | None) -> None:
     """Start an MCP server on stdio."""
-    from stoa.app.cli.doors import local_house  # noqa: PLC0415 - loads the whole house
-    from stoa.app.mcp import serve_stdio  # noqa: PLC0415 - loads the MCP library
+    with loading():
+        from stoa.app.cli.doors import local_house  # noqa: PLC0415 - loads the whole house
+        from stoa.app.mcp import serve_stdio  # noqa: PLC0415 - loads the MCP library
 
     async def run() -> None:
         async with local_house() as (dispatcher, owner):

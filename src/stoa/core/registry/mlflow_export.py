@@ -65,7 +65,7 @@ class MlflowExport:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ["DO_NOT_TRACK"] = "true"
         try:
-            import mlflow  # noqa: F401, PLC0415 - optional part
+            import mlflow  # noqa: F401 - optional part
         except ImportError as error:
             raise SetupError(
                 "MLflow is not installed.", hint="Install it: pip install 'stoa[mlflow]'."
@@ -89,7 +89,7 @@ class MlflowExport:
         return Exported(versions=new, known=len(versions) - new)
 
     def _guarded(self, version: ModelVersionView, curves: Sequence[_Curve]) -> bool:
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - optional part
+        from mlflow.exceptions import MlflowException
 
         try:
             return self._one(version, curves)
@@ -102,7 +102,7 @@ class MlflowExport:
 
     def _one(self, version: ModelVersionView, curves: Sequence[_Curve]) -> bool:
         """One version; whether it was new."""
-        from mlflow.entities import Metric, Param  # noqa: PLC0415 - optional part
+        from mlflow.entities import Metric, Param
 
         client = self._opened()
         experiment = client.get_experiment_by_name(version.group)
@@ -161,7 +161,7 @@ class MlflowExport:
 
     def _opened(self) -> Any:
         if self._client is None:
-            from mlflow.tracking import MlflowClient  # noqa: PLC0415 - optional part
+            from mlflow.tracking import MlflowClient
 
             self._client = MlflowClient(tracking_uri=self._address, registry_uri=self._address)
         return self._client

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from stoa.base.errors import SetupError
 from stoa.core.knowledge.index.index import Index
+from stoa.core.knowledge.index.lance import LanceIndex
 from stoa.core.knowledge.index.memory import MemoryIndex
 
 
@@ -20,7 +21,7 @@ def choose_index(url: str) -> Index:
     except ValueError as error:
         raise SetupError(f"STOA_INDEX_URL is no URL: {error}.", hint="Mend it.") from error
     if parts.scheme == "file":
-        return _lance(Path(unquote(parts.path)))
+        return LanceIndex(Path(unquote(parts.path)))
     if parts.scheme in ("postgresql", "postgres"):
         return _postgres(url)
     if parts.scheme == "memory":
@@ -29,13 +30,6 @@ def choose_index(url: str) -> Index:
         f"No search engine is known for '{parts.scheme}://'.",
         hint="STOA_INDEX_URL takes file:///folder, postgresql://… or memory://.",
     )
-
-
-def _lance(folder: Path) -> Index:
-    # LanceDB takes longer to import than all the rest; help and remote calls do without it.
-    from stoa.core.knowledge.index.lance import LanceIndex  # noqa: PLC0415 - heavy
-
-    return LanceIndex(folder)
 
 
 def _postgres(url: str) -> Index:

@@ -17,18 +17,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import lancedb
 import numpy as np
 import pyarrow as pa
 from filelock import FileLock
-from lancedb.index import FTS, Bitmap, BTree, IvfRq
-from lancedb.table import Table
 
 from stoa.base.errors import Bug, SetupError
 from stoa.core.knowledge.index.index import Found, IndexRow, Scope, Space
 from stoa.core.knowledge.index.threads import Threads
+
+if TYPE_CHECKING:  # LanceDB takes as long to import as all the rest: it is, in a thread, on opening
+    from lancedb.table import Table
 
 T = TypeVar("T")
 
@@ -47,14 +47,6 @@ _READERS: Final = 8
 _RETRIES: Final = 3
 _GRACE: Final = timedelta(milliseconds=500)
 """How long a search that is under way may still read an old version. Never 0: see `_purge`."""
-_WORDS = FTS(
-    with_position=False,
-    base_tokenizer="whitespace",
-    stem=False,
-    remove_stop_words=False,
-    ascii_folding=False,
-    lower_case=False,
-)
 
 
 class LanceIndex:
@@ -125,6 +117,8 @@ class LanceIndex:
     # Everything below runs in a thread.
 
     def _open_now(self, space: Space) -> None:
+        import lancedb  # noqa: F401 - so that the first search does not wait for it
+
         try:
             (self._folder / space.id).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -148,7 +142,9 @@ class LanceIndex:
             raise Bug("the index is used before it is opened")
         return self._folder / self._space.id
 
-    def _table(self, workspace: str, *, make: bool = False) -> Table | None:
+    def _table(self, workspace: str, *, make: bool = False) -> "Table | None":
+        import lancedb
+
         with self._opening:
             if workspace in self._tables:
                 return self._tables[workspace]
@@ -173,7 +169,7 @@ class LanceIndex:
         return pa.schema([*text, *rest, ("vector", vector)])
 
     @contextmanager
-    def _writing(self, workspace: str) -> Iterator[Table]:
+    def _writing(self, workspace: str) -> "Iterator[Table]":
         """The table, made if need be, with every other writer kept out."""
         with FileLock(self._root / f"{workspace}.lock"):
             table = self._table(workspace, make=True)
@@ -182,7 +178,7 @@ class LanceIndex:
                 _index_columns(table)
             yield table
 
-    def _reading(self, workspace: str, read: Callable[[Table], T], nothing: T) -> T:
+    def _reading(self, workspace: str, read: "Callable[[Table], T]", nothing: T) -> T:
         """What `read` finds. A file that a purge took away meanwhile: look again, at what is now."""
         for attempt in range(_RETRIES):
             table = self._table(workspace)
@@ -231,7 +227,7 @@ class LanceIndex:
                 table.delete(_among("document_id", documents))
             self._purge(table, self._root / f"{workspace}.lance")
 
-    def _purge(self, table: Table, folder: Path) -> None:
+    def _purge(self, table: "Table", folder: Path) -> None:
         """Leave nothing on disk of rows that were deleted or replaced.
 
         Files of rows that are partly deleted are written anew by an update that changes nothing; the
@@ -268,7 +264,7 @@ class LanceIndex:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _keyword_now(self, scope: Scope, query: str, limit: int) -> list[Found]:
-        def search(table: Table) -> list[Found]:
+        def search(table: "Table") -> list[Found]:
             builder = table.search(query, query_type="fts", fts_columns="words")
             chosen = builder.where(_condition(scope)).select([*_RESULT, "vector", "_score"])
             found = chosen.limit(limit).to_arrow()
@@ -282,7 +278,7 @@ class LanceIndex:
         return self._reading(scope.workspace, search, [])
 
     def _vector_now(self, scope: Scope, vector: np.ndarray, limit: int) -> list[Found]:
-        def search(table: Table) -> list[Found]:
+        def search(table: "Table") -> list[Found]:
             condition = _condition(scope)
             nearest: Any = table.search(vector, vector_column_name="vector", query_type="vector")
             builder = (
@@ -301,7 +297,7 @@ class LanceIndex:
         return self._reading(scope.workspace, search, [])
 
     def _vectors_now(self, workspace: str, ids: Sequence[str]) -> dict[str, np.ndarray]:
-        def fetch(table: Table) -> dict[str, np.ndarray]:
+        def fetch(table: "Table") -> dict[str, np.ndarray]:
             found = table.search().where(_among("id", ids)).select(["id", "vector"]).to_arrow()
             return dict(zip(found["id"].to_pylist(), self._unpack(found), strict=True))
 
@@ -317,24 +313,36 @@ _UNCHANGED = {"live": "live"}
 _RESULT = ["id", "passage_id", "document_id", "page"]
 
 
-def _index_columns(table: Table) -> None:
+def _index_columns(table: "Table") -> None:
     """All indexes over what is there now, in place of what was."""
+    from lancedb.index import FTS, Bitmap, BTree
+
+    words = FTS(
+        with_position=False,
+        base_tokenizer="whitespace",
+        stem=False,
+        remove_stop_words=False,
+        ascii_folding=False,
+        lower_case=False,
+    )
     for column in ("id", "document_id"):
         table.create_index(column, config=BTree(), name=f"{column}_idx", replace=True)
     for column in ("collection", "live"):
         table.create_index(column, config=Bitmap(), name=f"{column}_idx", replace=True)
-    table.create_index("words", config=_WORDS, name="words_idx", replace=True)
+    table.create_index("words", config=words, name="words_idx", replace=True)
     if table.count_rows() >= _INDEX_FROM:
         _index_vectors(table)
 
 
-def _index_vectors(table: Table) -> None:
+def _index_vectors(table: "Table") -> None:
+    from lancedb.index import IvfRq
+
     table.create_index(
         "vector", config=IvfRq(distance_type="cosine"), name="vector_idx", replace=True
     )
 
 
-def _fragments(table: Table) -> int:
+def _fragments(table: "Table") -> int:
     statistics: Any = table.stats()  # a dictionary, whatever its annotation says
     return int(statistics["fragment_stats"]["num_fragments"])
 
