@@ -291,3 +291,18 @@ async def test_rows_come_back_only_under_the_rights_they_were_read_with(asked: D
     await asked.call("policy", **policy | {"masked": {"trip": ["fee"]}})
     with pytest.raises(NotFound):
         await lesser.call("result", id=own.id)
+
+
+async def test_no_rows_are_explained_where_the_question_lies_beyond_what_there_is(
+    asked: Desk,
+) -> None:
+    question = "Which five customers made the most trips in 2012?"
+    answer = await asked.one(question, use_vector_db=False)
+    assert answer.sql_answer is not None
+    assert answer.sql_answer.rows == []
+    assert answer.english_answer.startswith("No records match the question. Started at goes from 20")
+    # Under a row policy, the range may stem from rows that the role does not see: it is not told.
+    policy = {"database": "bikes", "role": "owner", "rows": {"trip": "station_id = 1"}}
+    await asked.call("policy", **policy)
+    answer = await asked.one(question, use_vector_db=False)
+    assert answer.english_answer == "No records match the question."

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from stoa.base.errors import Refused, SetupError
-from stoa.core.tables.catalogue import Catalogue
+from stoa.core.tables.catalogue import Catalogue, Column
 from stoa.core.tables.policy import Policy
 
-__all__ = ["Guarded", "Policy", "Refused", "check_policy", "guard"]
+__all__ = ["Guarded", "Policy", "Refused", "beyond", "check_policy", "guard"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,16 @@ def check_policy(policy: Policy, catalogue: Catalogue) -> None:
             over the table's own columns.
     """
     _parts().check_policy(policy, catalogue)
+
+
+def beyond(sql: str, catalogue: Catalogue) -> list[Column]:
+    """The columns that a guarded statement compares with values beyond all they hold.
+
+    Says why a query found nothing. `catalogue` is the one that may be told from: columns without a
+    known range are passed over, and so is every condition that is more than plain.
+    """
+    found: list[Column] = _parts().beyond(sql, catalogue)
+    return found
 
 
 def _parts() -> ModuleType:

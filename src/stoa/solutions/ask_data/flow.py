@@ -25,7 +25,7 @@ from stoa.base.errors import QueryFailed, QueryTimeout, Refused
 from stoa.contract import Call
 from stoa.core.models.prompts import OFFLINE, Prompt
 from stoa.core.tables.databases import Rows
-from stoa.core.tables.guard import Guarded, guard
+from stoa.core.tables.guard import Guarded, beyond, guard
 from stoa.solutions.ask_data import offline
 from stoa.solutions.ask_data.charting import suggest
 from stoa.solutions.ask_data.checking import evidence_of, unfounded
@@ -49,7 +49,7 @@ from stoa.solutions.ask_data.schema import (
 )
 from stoa.solutions.ask_data.stopwatch import Stopwatch
 from stoa.solutions.ask_data.tables import PairRow
-from stoa.solutions.ask_data.writing import write
+from stoa.solutions.ask_data.writing import write, write_nothing
 
 SQL = Prompt(Path("prompts/sql.md"), twin=offline.sql)
 ENGLISH = Prompt(Path("prompts/english.md"), twin=offline.english)
@@ -293,6 +293,8 @@ class Asking:
         )
         if pair is not None and pair.rows_digest == draft.digest:
             text, by = pair.english, pair.english_by  # the same rows: it still holds
+        elif not rows:
+            text, by = await asyncio.to_thread(self._nothing, draft), OFFLINE
         else:
             text, by = await self._english(table, draft.answered_by)
         update = {
@@ -308,7 +310,7 @@ class Asking:
         names = [column.name for column in table.columns]
         total = len(table.rows)
         plain = write(names, table.rows, total, truncated=table.truncated)
-        if answered_by == "you" or not table.rows:
+        if answered_by == "you":
             return plain, OFFLINE
         inputs = EnglishInputs(
             question=self._question,
@@ -327,6 +329,11 @@ class Asking:
         if wrong or not reply.output.text.strip():
             return plain, "rows"
         return reply.output.text.strip(), reply.answered_by
+
+    def _nothing(self, draft: _Draft) -> str:
+        """That no record matches, and where the question lies beyond what there is."""
+        guarded = draft.guarded
+        return write_nothing(beyond(guarded.sql, self._known.seen) if guarded else [])
 
     def _unfounded(self, text: str, names: Sequence[str], table: ResultTable) -> list[str]:
         evidence = evidence_of(self._question, names, table.rows, len(table.rows))

@@ -6,7 +6,8 @@ that the rows do not hold.
 
 from collections.abc import Sequence
 
-from stoa.solutions.ask_data.results import Cell, heading, told
+from stoa.core.tables.catalogue import Column
+from stoa.solutions.ask_data.results import Cell, cell, heading, told
 
 _LISTED = 5
 _TOLD_COLUMNS = 8
@@ -25,6 +26,20 @@ def write(
     if total <= len(shown):
         return f"There are {amount} results: {_joined(shown)}."
     return f"There are {amount} results. The first {len(shown)} are {_joined(shown)}."
+
+
+def write_nothing(beyond: Sequence[Column]) -> str:
+    """That there are no rows, with the ranges of the columns that were asked for `beyond` them."""
+    sentences = [write([], [], 0)]
+    for column in beyond:
+        name = _capital(heading(column.name))
+        least, most = (_told_bound(bound) for bound in (column.minimum, column.maximum))
+        sentences.append(f"{name} goes from {least} to {most}.")
+    return " ".join(sentences)
+
+
+def _told_bound(bound: str | int | float | None) -> str:
+    return told(cell(bound.replace("T", " ") if isinstance(bound, str) else bound))
 
 
 def _one(columns: Sequence[str], row: Sequence[Cell]) -> str:

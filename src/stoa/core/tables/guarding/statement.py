@@ -6,10 +6,11 @@ from stoa.core.tables.catalogue import Catalogue
 from stoa.core.tables.guarding.names import Names, physical_tables
 from stoa.core.tables.guarding.parsing import parse, print_sql, refused
 from stoa.core.tables.guarding.policies import check_names, check_policy, check_table, enforce
+from stoa.core.tables.guarding.ranges import beyond
 from stoa.core.tables.guarding.resolving import resolve
 from stoa.core.tables.policy import Policy
 
-__all__ = ["check_policy", "checked"]
+__all__ = ["beyond", "check_policy", "checked"]
 Checked = tuple[str, tuple[str, ...], tuple[tuple[str, str], ...], int]
 
 
