@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from stoa.base.database import EVERY_WORKSPACE, Database
 from stoa.base.errors import Conflict, Forbidden, InvalidInput, NotFound
 from stoa.base.identity.caller import Caller, Role
-from stoa.base.identity.tables import AuditEvent
+from stoa.base.identity.tables import AuditEvent, Membership
 from stoa.core.flows.approval_rows import Ballot
 from stoa.core.flows.flows import Flows, RunState
 from stoa.core.flows.questions import ApprovalState, Highlight, Order, Sought, Way, pieces
@@ -94,6 +94,22 @@ async def test_two_people_must_agree_and_one_does_not_count_twice(
     assert (second.choice, second.decided_by) == ("approve", "user_rita")
     assert (await flows.wait(people.alice, question.run_id)).state is RunState.DONE
     assert done == [question.run_id]
+
+
+async def test_whoever_has_left_does_not_count_as_the_second_pair_of_eyes(
+    flows: Flows, people: People, database: Database
+) -> None:
+    question = await asked(flows, people.alice, to="role:reviewer", people=2)
+    await flows.approvals.decide(people.rex, question.id, Ballot("approve"))
+    gone = sa.delete(Membership).where(Membership.user_id == people.rex.user_id)
+    await database.write(lambda session: session.execute(gone), workspace=EVERY_WORKSPACE)
+    assert (await flows.approvals.show(people.rita, question.id)).votes == []
+    alone = await flows.approvals.decide(people.rita, question.id, Ballot("approve"))
+    assert alone.choice is None
+    together = await flows.approvals.decide(people.alice, question.id, Ballot("approve"))
+    assert (together.choice, together.decided_by) == ("approve", "user_alice")
+    kept = await flows.approvals.show(people.alice, question.id)
+    assert [each.name for each in kept.votes] == ["Rex", "Rita", "Alice"], "what was is told after"
 
 
 async def test_who_wrote_it_may_not_decide_it(flows: Flows, people: People) -> None:

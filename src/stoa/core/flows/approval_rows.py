@@ -187,15 +187,15 @@ def vote(
     _admit(caller, row, run)
     votes = votes_of(session, row.id)
     text = _check(row, ballot, votes)
-    mine = next((each for each in votes if each.user_id == caller.user_id), None)
+    mine = session.get(VoteRow, (row.id, caller.user_id))
     if row.state == ApprovalState.DECIDED and (row.choice, row.text) == (ballot.choice, text):
         return Outcome(decision_of(row), decided=True, repeated=True)
     if row.state != ApprovalState.OPEN:
         raise too_late(row)
     if mine is not None and (mine.choice, mine.text) == (ballot.choice, text):
         return Outcome(decision_of(row), decided=False, repeated=True)
-    _cast(session, caller, row, mine, ballot, text)
-    return _count(session, caller, row, run, ballot, said)
+    mine = _cast(session, caller, row, mine, ballot, text)
+    return _count(session, caller, found, mine, said)
 
 
 def _cast(
@@ -205,7 +205,7 @@ def _cast(
     mine: VoteRow | None,
     ballot: Ballot,
     text: str | None,
-) -> None:
+) -> VoteRow:
     if mine is None:
         mine = VoteRow(approval_id=row.id, workspace_id=row.workspace_id, user_id=caller.user_id)
         session.add(mine)
@@ -213,27 +213,28 @@ def _cast(
     mine.choice, mine.text, mine.reason = ballot.choice, text, ballot.reason
     row.changed_at = mine.at
     session.flush()
+    return mine
 
 
 def _count(
     session: Session,
     caller: Caller,
-    row: ApprovalRow,
-    run: Run,
-    ballot: Ballot,
+    found: tuple[ApprovalRow, Run],
+    mine: VoteRow,
     said: Announcements,
 ) -> Outcome:
-    votes = votes_of(session, row.id)
-    mine = next(each for each in votes if each.user_id == caller.user_id)
-    agreed = [each for each in votes if (each.choice, each.text) == (mine.choice, mine.text)]
-    told = {"choice": ballot.choice, "reason": ballot.reason, "way": ballot.way}
+    row, run = found
+    others = [each for each in votes_of(session, row.id) if each is not mine]
+    same = [each for each in others if (each.choice, each.text) == (mine.choice, mine.text)]
+    agreed = [*same, mine]
+    told = {"choice": mine.choice, "reason": mine.reason, "way": mine.way}
     if len(agreed) < row.people:
         said.say(session, row, run, "voted", by=caller, **told, people=row.people)
-        if len(agreed) < len(votes) and row.escalate_at is not None:
+        if len(same) < len(others) and row.escalate_at is not None:
             row.escalate_at = row.due_at = now()  # they disagree: whoever is next, now
         return Outcome(decision_of(row), decided=False)
     _change(row, ApprovalState.DECIDED)
-    row.choice, row.text, row.reason, row.way = mine.choice, mine.text, mine.reason, ballot.way
+    row.choice, row.text, row.reason, row.way = mine.choice, mine.text, mine.reason, mine.way
     row.decided_by, row.decided_by_name = caller.user_id, caller.name
     row.decided_at = row.changed_at
     edited = row.text != row.editable_text
@@ -313,9 +314,16 @@ def _escalate(session: Session, row: ApprovalRow, run: Run, said: Announcements)
 
 
 def votes_of(session: Session, approval_id: str) -> list[VoteRow]:
-    """The votes on a question, oldest first."""
-    query = sa.select(VoteRow).where(VoteRow.approval_id == approval_id)
+    """The votes on a question that count, oldest first: whoever has left the workspace has none."""
+    query = sa.select(VoteRow).where(VoteRow.approval_id == approval_id, counts())
     return list(session.scalars(query.order_by(VoteRow.at, VoteRow.user_id)))
+
+
+def counts() -> sa.ColumnElement[bool]:
+    """Whether a vote is one of somebody who is a member still."""
+    return sa.exists().where(
+        Membership.workspace_id == VoteRow.workspace_id, Membership.user_id == VoteRow.user_id
+    )
 
 
 def decision_of(row: ApprovalRow) -> Decision:

@@ -136,7 +136,9 @@ def _views(
     votes: dict[str, list[Vote]] = {}
     several = [row.id for row, _ in found if row.people > 1]
     if several:
-        query = sa.select(VoteRow).where(VoteRow.approval_id.in_(several))
+        query = sa.select(VoteRow).join(ApprovalRow, ApprovalRow.id == VoteRow.approval_id)
+        still = sa.or_(ApprovalRow.state != ApprovalState.OPEN, rows.counts())
+        query = query.where(VoteRow.approval_id.in_(several), still)
         for each in session.scalars(query.order_by(VoteRow.at, VoteRow.user_id)):
             votes.setdefault(each.approval_id, []).append(
                 Vote.model_validate(each, from_attributes=True)
