@@ -50,7 +50,7 @@ async def test_killed_replicas_lose_no_call_even_the_last_one(
 ) -> None:
     version = await register()
     await inference.deploy(alice, "films", version, scaling=Scaling(min_replicas=2, max_replicas=2))
-    component = inference._live[("workspace_a", "films")].components[version]
+    component = inference._live.at("workspace_a", "films").components[version]
     async with load(inference, alice) as counted:
         await until(lambda: counted[version] > 20)
         os.kill(component.pids[0], signal.SIGKILL)
@@ -72,7 +72,7 @@ async def test_replicas_come_with_real_load(
     version = await register()
     scaling = Scaling(min_replicas=1, max_replicas=2, target_outstanding=2)
     await inference.deploy(alice, "films", version, scaling=scaling)
-    component = inference._live[("workspace_a", "films")].components[version]
+    component = inference._live.at("workspace_a", "films").components[version]
     async with load(inference, alice):
         await until(lambda: component.replicas == 2)
     view = await inference.endpoint(alice, "films")
@@ -86,7 +86,7 @@ async def test_an_update_under_load_loses_no_call_and_ends_the_old(
 ) -> None:
     first, second = await register(seed=1), await register(seed=2)
     await inference.deploy(alice, "films", first)
-    old = inference._live[("workspace_a", "films")].components[first].pids
+    old = inference._live.at("workspace_a", "films").components[first].pids
     async with load(inference, alice) as counted:
         await until(lambda: counted[first] > 20)
         await inference.deploy(alice, "films", second)

@@ -6,17 +6,15 @@ once a second and follows. So a restart brings everything back, a deploy made an
 command line) reaches all, and there is no third process to keep alive. It knows no kind of model.
 """
 
-import asyncio
 import math
 import os
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from stoa.base.database import Database, new_id
-from stoa.base.errors import Conflict, InvalidInput, NotFound, Refused, SetupError, StoaError
+from stoa.base.errors import Conflict, InvalidInput, NotFound, Refused, StoaError
 from stoa.base.identity.caller import Caller
 from stoa.base.identity.people import stoa_itself
 from stoa.base.secrets import derive_key
@@ -32,8 +30,9 @@ from stoa.core.inference.comparison import (
 from stoa.core.inference.component import Component
 from stoa.core.inference.desired import Desired, DesiredEndpoints
 from stoa.core.inference.feedback import Feedback
+from stoa.core.inference.following import LiveEndpoints
 from stoa.core.inference.live import LiveEndpoint, state_of
-from stoa.core.inference.presence import SAY_SECONDS, Presence, Serving, rate_of
+from stoa.core.inference.presence import Presence, Serving, rate_of
 from stoa.core.inference.process import ReplicaFailed
 from stoa.core.inference.splitting import Tickets
 from stoa.core.inference.views import (
@@ -49,11 +48,7 @@ from stoa.core.inference.views import (
 from stoa.core.registry.registry import Registry
 from stoa.core.registry.tables import Approval
 
-LOOK_SECONDS: Final = 1.0
-_AGAIN_SECONDS = 10.0
-_PRUNE_EVERY = 3600.0
 _log = get_logger(__name__)
-_Key = tuple[str, str]
 
 
 class Inference:
@@ -67,10 +62,7 @@ class Inference:
             database, f"{socket.gethostname()}:{os.getpid()}:{new_id('p')}"[:100]
         )
         self._tickets = Tickets(derive_key(secret, "stoa.inference.tickets"))
-        self._live: dict[_Key, LiveEndpoint] = {}
-        self._serves = False
-        self._following: asyncio.Task[None] | None = None
-        self._changes: set[asyncio.Task[None]] = set()
+        self._live = LiveEndpoints(registry, self._desired, self._presence, self._feedback)
 
     # -- changing what is served
 
@@ -167,10 +159,7 @@ class Inference:
         """Take an endpoint down; removing none is no error."""
         with suppress(NotFound):
             await self._desired.remove(caller, name)
-        live = self._live.pop((caller.workspace_id, name), None)
-        if live is not None:
-            async with live.changing:
-                await live.close()
+        await self._live.drop(caller.workspace_id, name)
 
     # -- looking
 
@@ -234,9 +223,9 @@ class Inference:
             ProviderError: it did not answer in time, on any replica; trying again may help.
             SetupError: the endpoint does not come up.
         """
-        live = self._live.get((caller.workspace_id, name))
+        live = self._live.find(caller.workspace_id, name)
         if live is None or live.desired is None:
-            live = await self._brought_up(caller, name)
+            live = await self._live.brought_up(caller, name)
         desired = live.desired
         if desired is None:
             raise NotFound(f"There is no endpoint '{name}'.", hint="Deploy a model to it.")
@@ -265,25 +254,13 @@ class Inference:
 
         `serves=False`: only what is asked for in this process is brought up, when it is asked for.
         """
-        self._serves = serves
-        if serves:
-            self._following = asyncio.create_task(self._follow())
+        await self._live.launch(serves=serves)
 
     async def close(self) -> None:
         """Drain and end all replicas of this process."""
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.gather(self._following, return_exceptions=True)
-            self._following = None
-        for task in self._changes:
-            task.cancel()
-        await asyncio.gather(*self._changes, return_exceptions=True)
-        live, self._live = list(self._live.values()), {}
-        await asyncio.gather(*(each.close(5.0) for each in live))
         try:
+            await self._live.close()
             await self._feedback.flush()
-            if self._serves:
-                await self._presence.say([])
         except StoaError as error:
             _log.warning("the last counts could not be written", error=str(error))
 
@@ -303,8 +280,7 @@ class Inference:
         probes: Sequence[Probe] = (),
     ) -> EndpointView:
         """Try what is new, then say so to all, then take over here."""
-        key = (caller.workspace_id, name)
-        live = self._live.setdefault(key, LiveEndpoint(self._fetch))
+        live = self._live.at(caller.workspace_id, name)
         fresh = challenger if change == "challenge" else champion
         trial = Desired(
             id="",
@@ -332,16 +308,16 @@ class Inference:
                     share=share,
                     scaling=scaling,
                 )
-                if self._serves and await self._adopt(live, desired, ready):
+                if self._live.serves and await self._live.adopt(live, desired, ready):
                     ready = {}
             finally:
                 for component in ready.values():
                     await component.close(0)
-        if self._serves:
-            await self._say()
+        if self._live.serves:
+            await self._live.say()
         else:
-            await self._until_followed(desired)
-            await self._drop(key)
+            await self._live.until_followed(desired)
+            await self._live.drop(caller.workspace_id, name)
         return await self._view(desired)
 
     async def _tried(
@@ -378,45 +354,10 @@ class Inference:
                 hint="Have it approved, then deploy it.",
             )
 
-    async def _adopt(
-        self, live: LiveEndpoint, desired: Desired, ready: dict[str, Component] | None = None
-    ) -> bool:
-        """Serve a generation here, or note why not. Under `live.changing`."""
-        try:
-            await live.adopt(desired, ready)
-        except (ReplicaFailed, StoaError, OSError) as error:
-            live.problem, live.failed_generation = str(error), desired.generation
-            _log.warning("an endpoint does not come up", endpoint=desired.name, error=str(error))
-            await self._desired.report(desired, str(error))
-            return False
-        await self._desired.report(desired)
-        return True
-
-    async def _brought_up(self, caller: Caller, name: str) -> LiveEndpoint:
-        """An endpoint that this process does not serve yet. Raises NotFound, SetupError."""
-        key = (caller.workspace_id, name)
-        desired = await self._desired.read(caller, name)
-        live = self._live.setdefault(key, LiveEndpoint(self._fetch))
-        async with live.changing:
-            if live.desired is None:
-                try:
-                    await live.adopt(desired)
-                except (ReplicaFailed, OSError) as error:
-                    raise SetupError(
-                        f"'{name}' does not come up: {error}", hint="Roll back, or deploy another."
-                    ) from error
-        await self._say()
-        return live
-
-    async def _fetch(self, workspace: str, version_id: str) -> Path:
-        itself = stoa_itself(workspace)
-        version = await self._registry.versions.show(itself, version_id)
-        return await self._registry.artefacts.open(itself, version.artefact_id)
-
     async def _view(self, desired: Desired) -> EndpointView:
         said = await self._presence.of(desired.workspace, desired.id)
-        own = self._live.get((desired.workspace, desired.name))
-        mine = own.say() if own is not None and self._serves else None
+        own = self._live.find(desired.workspace, desired.name)
+        mine = own.say() if own is not None and self._live.serves else None
         if mine is not None and mine.endpoint_id == desired.id:
             said[self._presence.process] = mine
         state, problem = state_of(said, desired.generation)
@@ -440,90 +381,6 @@ class Inference:
         if desired.challenger is None:
             raise Conflict(f"'{name}' has no challenger.", hint="Let a version challenge first.")
         return desired
-
-    async def _follow(self) -> None:
-        loop = asyncio.get_running_loop()
-        say_at = prune_at = 0.0
-        again: dict[_Key, float] = {}
-        while True:
-            try:
-                await self._look(again)
-                if loop.time() >= say_at:
-                    say_at = loop.time() + SAY_SECONDS
-                    await self._feedback.flush()
-                    await self._say()
-                if loop.time() >= prune_at:
-                    prune_at = loop.time() + _PRUNE_EVERY
-                    await self._feedback.prune()
-            except Exception:  # noqa: BLE001 - the edge: the next look may find the database again
-                _log.exception("endpoints could not be followed")
-            await asyncio.sleep(LOOK_SECONDS)
-
-    async def _look(self, again: dict[_Key, float]) -> None:
-        """Begin to follow every endpoint whose generation is not the one served here."""
-        at = asyncio.get_running_loop().time()
-        wanted = await self._desired.generations()
-        for key, (endpoint_id, generation) in wanted.items():
-            live = self._live.get(key)
-            if live is None:
-                live = self._live[key] = LiveEndpoint(self._fetch)
-            served = live.desired
-            is_current = served is not None and (served.id, served.generation) == (
-                endpoint_id,
-                generation,
-            )
-            if is_current or live.changing.locked():
-                continue
-            if live.failed_generation == generation and again.get(key, 0.0) > at:
-                continue
-            again[key] = at + _AGAIN_SECONDS
-            self._begin(self._follow_one(live, key))
-        for key in [key for key in self._live if key not in wanted]:
-            live = self._live[key]
-            if not live.changing.locked():
-                del self._live[key]
-                self._begin(live.close())
-
-    def _begin(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._changes.add(task)
-        task.add_done_callback(self._changes.discard)
-
-    async def _follow_one(self, live: LiveEndpoint, key: _Key) -> None:
-        workspace, name = key
-        async with live.changing:
-            desired = await self._desired.find(stoa_itself(workspace), name)
-            served = live.desired
-            if desired is None or (
-                served is not None
-                and (served.id, served.generation) == (desired.id, desired.generation)
-            ):
-                return
-            await self._adopt(live, desired)
-        await self._say()  # at once: whoever deploys waits to hear of it
-
-    async def _say(self) -> None:
-        if not self._serves:
-            return
-        said = [each.say() for each in self._live.values()]
-        waiting = [each for each in said if each is not None]
-        await self._presence.say(waiting)
-
-    async def _until_followed(self, desired: Desired) -> None:
-        """Wait for the serving processes, if there are any, to take the generation up."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + desired.scaling.start_seconds
-        while loop.time() < until:
-            said = await self._presence.of(desired.workspace, desired.id)
-            if all(each.generation >= desired.generation or each.problem for each in said.values()):
-                return
-            await asyncio.sleep(0.2)
-
-    async def _drop(self, key: _Key) -> None:
-        """What this process brought up for itself is old now; the next call brings up anew."""
-        live = self._live.pop(key, None)
-        if live is not None:
-            await live.close()
 
 
 def _served(desired: Desired, version: str, arm: Arm, said: dict[str, Serving]) -> Served:
