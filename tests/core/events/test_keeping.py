@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from stoa.app.cli.admin import NOT_KEPT
 from stoa.base.backup import Backup
 from stoa.base.database import EVERY_WORKSPACE, Database, now
 from stoa.base.errors import Forbidden
@@ -16,7 +17,7 @@ from stoa.base.settings import Settings
 from stoa.core.events import deliveries
 from stoa.core.events.events import Events
 from stoa.core.events.tables import DeliveryRow, EventLogRow, EventRow, SubscriptionRow
-from stoa.wiring import migration_folders
+from tests.conftest import make_tables
 from tests.core.events.conftest import SECRET, publish, until
 from tests.core.events.receiver import Receiver
 
@@ -112,12 +113,12 @@ async def test_a_backup_brings_all_back(
     sent = await publish(events)
     database.write_now(lambda s: deliveries.spread(s, {}), workspace=EVERY_WORKSPACE)
     objects = Objects((tmp_path / "objects").as_uri(), secret=b"s" * 32, public_url="http://x")
-    await Backup(database, objects).create(tmp_path / "backup.stoa")
+    await Backup(database, objects, ignored=NOT_KEPT).create(tmp_path / "backup.stoa")
     fresh = Database(f"sqlite:///{tmp_path / 'restored.sqlite'}")
     try:
-        fresh.migrate(migration_folders())
+        make_tables(fresh)
         empty = Objects((tmp_path / "other").as_uri(), secret=b"s" * 32, public_url="http://x")
-        await Backup(fresh, empty).restore(tmp_path / "backup.stoa")
+        await Backup(fresh, empty, ignored=NOT_KEPT).restore(tmp_path / "backup.stoa")
         settings = Settings.load(home=tmp_path / "home", webhook_private=True)
         restored = Events(settings, fresh, AuditLog(fresh), secret=SECRET)
         assert [each.id for each in await restored.log.list(alice)] == [sent]

@@ -73,7 +73,9 @@ def test_postgresql_and_mysql_speak_of_years_their_own_way() -> None:
 def test_inner_selects_are_looked_at_and_outer_joins_are_not() -> None:
     catalogue = _catalogue()
     inner = "SELECT count(*) FROM (SELECT id FROM Invoice WHERE day > '2030-01-01') AS x"
-    outer = "SELECT i.id FROM Invoice AS i LEFT JOIN Line AS l ON l.price > 5 AND l.invoice_id = i.id"
+    outer = (
+        "SELECT i.id FROM Invoice AS i LEFT JOIN Line AS l ON l.price > 5 AND l.invoice_id = i.id"
+    )
     for sql, columns in ((inner, ["day"]), (outer, [])):
         passed = guard(sql, catalogue, Policy(), limit=10).sql
         assert [column.name for column in beyond(passed, catalogue)] == columns

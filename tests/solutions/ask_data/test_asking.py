@@ -300,7 +300,9 @@ async def test_no_rows_are_explained_where_the_question_lies_beyond_what_there_i
     answer = await asked.one(question, use_vector_db=False)
     assert answer.sql_answer is not None
     assert answer.sql_answer.rows == []
-    assert answer.english_answer.startswith("No records match the question. Started at goes from 20")
+    assert answer.english_answer.startswith(
+        "No records match the question. Started at goes from 20"
+    )
     # Under a row policy, the range may stem from rows that the role does not see: it is not told.
     policy = {"database": "bikes", "role": "owner", "rows": {"trip": "station_id = 1"}}
     await asked.call("policy", **policy)

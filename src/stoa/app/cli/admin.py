@@ -29,7 +29,7 @@ from stoa.core.registry.mlflow_export import MlflowExport
 from stoa.wiring import build
 
 T = TypeVar("T")
-_NOT_KEPT = (
+NOT_KEPT = (
     *("worker", "queues", "application_versions", "dbos_migrations"),
     *("dbos.queues", "dbos.application_versions", "dbos.dbos_migrations"),
     "stoa_index*",
@@ -277,7 +277,7 @@ def check_command(target: Target) -> None:
 
 
 def _backup(platform: Platform) -> Backup:
-    return Backup(platform.database, platform.objects, ignored=_NOT_KEPT)
+    return Backup(platform.database, platform.objects, ignored=NOT_KEPT)
 
 
 def _answer(target: Target, work: Callable[[Platform], Awaitable[Any]]) -> None:
