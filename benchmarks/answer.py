@@ -99,7 +99,6 @@ async def fill(house: Dispatcher, caller: Caller, settings: Settings, passages: 
             caller.workspace_id,
             [
                 IndexRow(
-                    f"{_id(n, documents)}#0",
                     _id(n, documents),
                     documents[n // PER_DOCUMENT],
                     COLLECTION,

@@ -101,7 +101,7 @@ def _row(corpus: Corpus, n: int) -> IndexRow:
     collection = f"c{corpus.collection[n]}"
     document = f"doc{n // DOCUMENT}"
     vector = corpus.vectors[n]
-    return IndexRow(str(n), str(n), document, collection, True, corpus.words[n], vector)
+    return IndexRow(str(n), document, collection, True, corpus.words[n], vector)
 
 
 async def timed(

@@ -21,7 +21,6 @@ def unit(seed: int) -> np.ndarray:
 
 def row(number: int, text: str = "", **given: object) -> IndexRow:
     values: dict[str, object] = {
-        "id": f"psg_{number}.0",
         "passage_id": f"psg_{number}",
         "document_id": "doc_1",
         "collection": "manuals",
@@ -57,7 +56,6 @@ class IndexConformance:
         exact = sorted(range(50), key=lambda number: -float(unit(number) @ near))[:10]
         assert [hit.passage_id for hit in found] == [f"psg_{number}" for number in exact]
         assert found[0].passage_id == "psg_7"
-        assert found[0].document_id == "doc_1"
         for hit, number in zip(found, exact, strict=True):
             assert hit.score == pytest.approx(float(unit(number) @ near), abs=1e-5)
 
@@ -117,15 +115,15 @@ class IndexConformance:
             await index.keyword(scope(), "pump", 10),
         ):
             assert len(hits) == 7
-            assert "doc_s" not in {hit.document_id for hit in hits}
+            assert "psg_1" not in {hit.passage_id for hit in hits}
         narrow = scope(documents={"doc_3", "doc_4", "doc_s"})
         for hits in (
             await index.vector(narrow, unit(1), 10),
             await index.keyword(narrow, "pump", 9),
         ):
-            assert {hit.document_id for hit in hits} == {"doc_3", "doc_4"}
+            assert {hit.passage_id for hit in hits} == {"psg_3", "psg_4"}
         wide = await index.vector(scope("manuals", "secret"), unit(1), 1)
-        assert wide[0].document_id == "doc_s"
+        assert wide[0].passage_id == "psg_1"
 
     async def test_no_collection_and_no_document_find_nothing(self, index: Index) -> None:
         await index.upsert(A, [row(1, "pump")])
@@ -176,7 +174,8 @@ class IndexConformance:
         assert await index.keyword(scope(), "pump", 20) == []
         for _ in range(2):
             await index.set_live(A, "doc_1", True)
-        assert {h.document_id for h in await index.vector(scope(), unit(1), 20)} == {"doc_1"}
+        odd = {f"psg_{n}" for n in range(1, 10, 2)}
+        assert {hit.passage_id for hit in await index.vector(scope(), unit(1), 20)} == odd
         assert len(await index.keyword(scope(), "pump", 20)) == 5
         await index.set_live(A, "doc_1", False)
         assert await index.vector(scope(), unit(1), 20) == []
@@ -188,10 +187,8 @@ class IndexConformance:
         await index.delete(A, ["doc_0"])
         await index.delete(A, [])
         assert await index.count(A) == 20
-        assert {h.document_id for h in await index.keyword(scope(), "pump", 40)} == {
-            "doc_2",
-            "doc_3",
-        }
+        rest = {f"psg_{n}" for n in range(40) if n % 4 in (2, 3)}
+        assert {hit.passage_id for hit in await index.keyword(scope(), "pump", 40)} == rest
         assert len(await index.vector(scope(), unit(1), 40)) == 20
         await index.upsert(A, [row(100, "pump", document_id="doc_0")])
         assert await index.count(A, "doc_0") == 1

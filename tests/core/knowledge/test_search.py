@@ -181,7 +181,7 @@ async def test_the_title_helps_words_to_find_it(room: Room) -> None:
 
 def test_fusion_by_rank() -> None:
     def found(*passages: str) -> list[Found]:
-        return [Found(f"{each}.0", each, "doc", 1.0) for each in passages]
+        return [Found(f"{each}.0", 1.0) for each in passages]
 
     ordered = fuse(found("a", "b", "b", "c"), found("c", "a"))
     fused = {each.passage_id: each for each in ordered}
@@ -288,7 +288,6 @@ async def test_a_narrow_filter_does_not_starve(
             A,
             [
                 IndexRow(
-                    f"{n}.0",
                     str(n),
                     f"doc{document[n]}",
                     f"c{document[n] % 50}",

@@ -16,7 +16,7 @@ from pathlib import PurePath
 import numpy as np
 
 from stoa.base.errors import Bug
-from stoa.core.knowledge.index.index import Index, IndexRow, Space
+from stoa.core.knowledge.index.index import Index, IndexRow, Space, row_id
 from stoa.core.knowledge.records import Records, StoredPassage, not_found
 from stoa.core.knowledge.tables import DocumentRow
 from stoa.core.knowledge.windows import PassageWindow, repeated, windows_of
@@ -114,12 +114,12 @@ class Indexer:
             return {}
         digests = [stored.digest for stored in passages]
         found = await self._records.indexed_like(workspace, like, space.id, digests)
-        ids = [_row_id(passage, n) for passage, count in found.values() for n in range(count)]
+        ids = [row_id(passage, n) for passage, count in found.values() for n in range(count)]
         vectors = await self.index.vectors(workspace, ids)
         return {
-            digest: [vectors[_row_id(passage, n)] for n in range(count)]
+            digest: [vectors[row_id(passage, n)] for n in range(count)]
             for digest, (passage, count) in found.items()
-            if all(_row_id(passage, n) in vectors for n in range(count))
+            if all(row_id(passage, n) in vectors for n in range(count))
         }
 
     async def _before(
@@ -172,7 +172,6 @@ def _rows(
     lead = " ".join(context)
     return [
         IndexRow(
-            id=_row_id(passage.id, number),
             passage_id=passage.id,
             document_id=document.id,
             collection=document.collection,
@@ -180,6 +179,7 @@ def _rows(
             words=f"{lead} {searchable(piece.written)}".strip(),
             vector=vector,
             page=piece.page,
+            window=number,
         )
         for number, (piece, vector) in enumerate(zip(windows.pieces, vectors, strict=True))
     ]
@@ -190,7 +190,3 @@ def name_of(document: DocumentRow) -> str:
     and tells nothing."""
     name = _SEPARATORS.sub(" ", PurePath(document.name).stem).strip()
     return name if _TELLING_NAME.search(name) else document.title
-
-
-def _row_id(passage_id: str, window: int) -> str:
-    return f"{passage_id}.{window}"

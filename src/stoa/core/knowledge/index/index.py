@@ -37,7 +37,6 @@ class Space:
 class IndexRow:
     """One window of a passage: a piece short enough for the embedder to take in whole."""
 
-    id: str
     passage_id: str
     document_id: str
     collection: str
@@ -49,6 +48,18 @@ class IndexRow:
     """Unit length, float32, (dimensions,)."""
     page: int = 1
     """Where most of the window stands."""
+    window: int = 0
+    """Its number within the passage, from 0."""
+
+    @property
+    def id(self) -> str:
+        """Of the row, unique in its workspace."""
+        return row_id(self.passage_id, self.window)
+
+
+def row_id(passage_id: str, window: int) -> str:
+    """The id of a window's row, from which its passage can be told without a look."""
+    return f"{passage_id}.{window}"
 
 
 @dataclass(frozen=True)
@@ -75,12 +86,15 @@ class Found:
     """A row that a search found. `score`: higher is better; cosine for vectors, BM25-like for words."""
 
     id: str
-    passage_id: str
-    document_id: str
     score: float
     page: int = 1
     vector: np.ndarray | None = None
     """Of a row found by words, where the engine has it at hand: it spares a second query."""
+
+    @property
+    def passage_id(self) -> str:
+        """Whose window it is."""
+        return self.id.rpartition(".")[0]
 
 
 class Index(Protocol):

@@ -127,4 +127,4 @@ def _idf(holding: int, total: int) -> float:
 
 
 def _found(row: IndexRow, score: float) -> Found:
-    return Found(row.id, row.passage_id, row.document_id, score, row.page)
+    return Found(row.id, score, row.page)

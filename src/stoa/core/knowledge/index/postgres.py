@@ -234,11 +234,7 @@ class PostgresIndex:
         row, within = self._table.c, within_scope(self._table, scope)
         distance = row.embedding.cosine_distance(vector)
         chosen = (
-            sa.select(
-                row.id, row.passage_id, row.document_id, row.page, (1 - distance).label("score")
-            )
-            .where(within)
-            .limit(limit)
+            sa.select(row.id, row.page, (1 - distance).label("score")).where(within).limit(limit)
         )
         few = sa.select(sa.literal(1)).where(within).limit(_EXACT_UP_TO + 1).subquery()
         with self._engine.begin() as connection:
@@ -315,4 +311,4 @@ def _as_array(value: Any) -> np.ndarray:
 
 
 def _found(row: Any) -> Found:
-    return Found(row.id, row.passage_id, row.document_id, float(row.score), row.page)
+    return Found(row.id, float(row.score), row.page)

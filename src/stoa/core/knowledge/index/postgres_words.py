@@ -112,7 +112,7 @@ def _bm25(table: sa.Table, scope: Scope, counts: _Counts, words: list[str]) -> s
             break
         led.append(word)
     taken = (
-        sa.select(row.id, row.passage_id, row.document_id, row.page, row.length, row.words)
+        sa.select(row.id, row.page, row.length, row.words)
         .where(within_scope(table, scope), row.words.op("@@")(_any_of(led)))
         .limit(_ROWS_SCORED * 2)
         .cte("taken")
@@ -124,9 +124,9 @@ def _bm25(table: sa.Table, scope: Scope, counts: _Counts, words: list[str]) -> s
         idf = math.log(1 + (max(counts.rows - holding, 0) + 0.5) / (holding + 0.5))
         rank = sa.func.ts_rank(_EVEN, taken.c.words, _any_of([word])) * _ONE_OCCURRENCE
         score += idf * rank * (_K1 + 1) / (rank + norm)
-    return sa.select(
-        taken.c.id, taken.c.passage_id, taken.c.document_id, taken.c.page, score.label("score")
-    ).order_by(sa.desc("score"), taken.c.id)
+    return sa.select(taken.c.id, taken.c.page, score.label("score")).order_by(
+        sa.desc("score"), taken.c.id
+    )
 
 
 def _holding(table: sa.Table, scope: Scope, word: str) -> sa.Select[Any]:
