@@ -30,10 +30,11 @@ SOLUTIONS = ("ask_docs", "ask_data", "answer_reviews", "recommend_products", "pr
 
 def solutions() -> list[Solution]:
     """The declarations of all solutions, in the order they are shown."""
-    return [_declaration(name) for name in SOLUTIONS]
+    return [solution(name) for name in SOLUTIONS]
 
 
-def _declaration(name: str) -> Solution:
+def solution(name: str) -> Solution:
+    """The declaration of one of them, without loading the others."""
     module = importlib.import_module(f"stoa.solutions.{name}.solution")
     declaration = module.SOLUTION
     if not isinstance(declaration, Solution):

@@ -28,7 +28,8 @@ def _logs(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture
 def only_the_example(monkeypatch: pytest.MonkeyPatch) -> None:
     """The house is built with the example as its only solution."""
-    monkeypatch.setattr("stoa.wiring.solutions", lambda: [EXAMPLE])
+    monkeypatch.setattr("stoa.wiring.SOLUTIONS", ("example",))
+    monkeypatch.setattr("stoa.wiring.solution", lambda name: EXAMPLE)
 
 
 @pytest.fixture(scope="module")

@@ -196,7 +196,7 @@ from stoa.app.cli import main, operations
 from tests.app.example import EXAMPLE
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
-wiring.solutions = lambda: [EXAMPLE]
+wiring.SOLUTIONS, wiring.solution = ("example",), lambda name: EXAMPLE
 main.Stoa._headlines = {"example": ""}
 main.main()
 """

@@ -19,9 +19,9 @@ _PREFIX = "stoa_"
 
 def solution_group(name: str) -> click.Group:
     """`stoa {name}` with its operations."""
-    found = next((each for each in wiring.solutions() if each.name == name), None)
-    if found is None:
+    if name not in wiring.SOLUTIONS:
         raise Bug(f"the folder of {name} has no line in wiring.py")
+    found = wiring.solution(name)
     group = click.Group(name, help=f"{found.title}: {found.summary}")
     for operation in found.operations:
         group.add_command(operation_command(found, operation))
