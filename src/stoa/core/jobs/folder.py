@@ -22,6 +22,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,11 +35,37 @@ ARTEFACTS: Final = "artefacts"
 RESULT: Final = "result.json"
 
 
+class Lines:
+    """A file that grows by whole lines. Several processes may add: a line is written in one stroke.
+
+    What a full disk does not take is kept, and written with the next line: work is never lost because
+    notes on it could not be kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._unwritten = b""
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        """Append a JSON object."""
+        self._unwritten += json.dumps(line).encode() + b"\n"
+        try:
+            file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                written = os.write(file, self._unwritten)
+            finally:
+                os.close(file)
+        except OSError:
+            return
+        self._unwritten = self._unwritten[written:]
+
+
 class RunFolder:
     """One folder, one piece of work, seen from the process that does it."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self._metrics = Lines(self.path / METRICS)
 
     @classmethod
     def from_arguments(cls, arguments: Sequence[str] | None = None) -> "RunFolder":
@@ -64,14 +91,12 @@ class RunFolder:
         return self._made(ARTEFACTS)
 
     def metric(self, step: int, **values: float) -> None:
-        """Note measured values of one step. Values that are no finite number are kept as text."""
-        line = {
-            "time": round(time.time(), 3),
-            "step": step,
-            "values": {name: _finite(value) for name, value in values.items()},
-        }
-        with (self.path / METRICS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")  # one write of one line: readers see whole lines
+        """Note measured values of one step. Values that are no finite number are kept as text.
+
+        On a full disk they are noted later, together with others.
+        """
+        told = {name: _finite(value) for name, value in values.items()}
+        self._metrics.add({"time": round(time.time(), 3), "step": step, "values": told})
 
     def go_back(self, step: int) -> None:
         """Forget metrics after `step`, where work goes on from a checkpoint of that step."""
@@ -82,9 +107,10 @@ class RunFolder:
         write_whole(path, "".join(kept))
 
     def progress(self, message: str, done: int = 0, total: int = 0) -> None:
-        """Tell how far the work is; the last word counts."""
+        """Tell how far the work is; the last word counts. On a full disk it is not told."""
         told = {"message": message, "done": done, "total": total}
-        write_whole(self.path / PROGRESS, json.dumps(told))
+        with suppress(OSError):
+            write_whole(self.path / PROGRESS, json.dumps(told))
 
     def finish(
         self, metrics: Mapping[str, float] | None = None, details: Mapping[str, Any] | None = None
@@ -119,12 +145,16 @@ def write_whole(path: Path, text: str, *, sync: bool = False) -> None:
     """Replace a file in one stroke: readers see the old content or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        if sync:
-            file.flush()
-            os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -1,13 +1,8 @@
 """Checkpoints: whole or not there, kept as asked, and never harmed by what happens to the next one."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +14,7 @@ from stoa.base.errors import InvalidInput, SetupError
 from stoa.compute.training.pretraining.checkpoints import Checkpointer
 from stoa.compute.training.pretraining.recipe import CheckpointRecipe
 from stoa.compute.training.pretraining.shelf import FolderShelf, open_shelf
-from tests.conftest import lacking
+from tests.compute.training.pretraining.disks import filled
 
 pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
 
@@ -95,32 +90,6 @@ def test_training_goes_on_while_a_checkpoint_is_written(
     go_on.set()
     checkpointer.wait()
     assert loaded(tmp_path) == (5, {})
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 128 KiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)]
-    if sys.platform != "linux" or os.geteuid() != 0:
-        lacking("root on Linux, to mount a small disk")
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        lacking("leave to mount a small disk")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-@contextmanager
-def filled(disk: Path, room: int) -> Iterator[None]:
-    """Only so many bytes are free meanwhile."""
-    status = os.statvfs(disk)
-    ballast = disk / "ballast"
-    ballast.write_bytes(b"x" * (status.f_bavail * status.f_frsize - room))
-    try:
-        yield
-    finally:
-        ballast.unlink()
 
 
 @pytest.mark.parametrize("room", [0, 4096, 16384])

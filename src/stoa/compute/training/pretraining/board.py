@@ -3,6 +3,7 @@
 Only the first rank has a board that writes.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
@@ -67,11 +68,10 @@ class Board:
         self.write(step.number, values)
         if self._writes:
             self._folder.progress(f"loss {step.loss:.4f}", step.number, total)
-            print(
+            self.say(
                 f"step {step.number}/{total}  loss {step.loss:.4f}  norm {step.norm:.3f}  "
                 f"rate {step.rate:.2e}  {rate:,.0f} tokens/s  "
-                f"MFU {values['mfu_model']:.1%} (6N), {values['mfu_with_attention']:.1%} (with attention)",
-                flush=True,
+                f"MFU {values['mfu_model']:.1%} (6N), {values['mfu_with_attention']:.1%} (with attention)"
             )
 
     def write(self, step: int, values: dict[str, float]) -> None:
@@ -79,16 +79,23 @@ class Board:
         if not self._writes:
             return
         self._folder.metric(step, **values)
-        if self._writer is not None:
+        if self._writer is None:
+            return
+        try:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)
+        except OSError as error:  # its own thread could not write; the metrics are kept beside it
+            self._writer = None
+            self.say(f"TensorBoard gets no more: {error.strerror}.")
 
     def say(self, words: str) -> None:
         """A line in the log."""
         if self._writes:
-            print(words, flush=True)
+            with suppress(OSError):  # a log on a full disk ends no training
+                print(words, flush=True)
 
     def close(self) -> None:
         """Finish the files."""
         if self._writer is not None:
-            self._writer.close()
+            with suppress(OSError):
+                self._writer.close()

@@ -15,12 +15,13 @@ It knows nothing of torch: the page reads it too.
 
 import json
 import math
-import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
+
+from stoa.core.jobs.folder import Lines
 
 LEDGER: Final = "ledger.jsonl"
 
@@ -110,30 +111,18 @@ class Goodput:
 
 
 class Ledger:
-    """Appends marks. Several processes may: a line is written in one stroke."""
+    """Appends marks. Several processes may."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LEDGER
-        self._unwritten = ""
+        self._lines = Lines(self.path)
 
     def mark(self, name: Name, *, step: int | None = None, **facts: Any) -> None:
-        """Write a mark with the time of now; on a full disk, together with the next one.
-
-        A run is never lost because its ledger could not be kept.
-        """
+        """Write a mark with the time of now; on a full disk, together with the next one."""
         line: dict[str, Any] = {"time": time.time(), "mark": name}
         if step is not None:
             line["step"] = step
-        self._unwritten += json.dumps({**line, **facts}) + "\n"
-        try:
-            file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            try:
-                written = os.write(file, self._unwritten.encode())
-            finally:
-                os.close(file)
-        except OSError:
-            return
-        self._unwritten = self._unwritten[written:]  # all of it is ASCII
+        self._lines.add({**line, **facts})
 
 
 def marks(folder: Path) -> Iterator[Mark]:
