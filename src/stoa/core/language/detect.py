@@ -26,10 +26,7 @@ def detect_language(text: str) -> str:
     sample = text[:_SAMPLE]
     if sum(character.isalpha() for character in sample) < _FEWEST_LETTERS:
         return ""
-    with _LOCK:  # two first calls at once would load it twice
-        identifier = _identifier()
-    language, probability = identifier.classify(sample)
-    return str(language) if probability >= _SURE else ""
+    return _classified(sample)
 
 
 def likely_language(text: str) -> str:
@@ -45,6 +42,14 @@ def likely_language(text: str) -> str:
     among = {name: float(ranked[name]) for name in _EUROPEAN}
     best = max(_EUROPEAN, key=lambda name: among[name])
     return best if among[best] >= _LIKELY * sum(among.values()) else ""
+
+
+@lru_cache(maxsize=256)  # a question is looked at on every step of its way
+def _classified(sample: str) -> str:
+    with _LOCK:  # two first calls at once would load it twice
+        identifier = _identifier()
+    language, probability = identifier.classify(sample)
+    return str(language) if probability >= _SURE else ""
 
 
 @lru_cache(maxsize=1)

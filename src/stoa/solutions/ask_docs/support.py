@@ -124,6 +124,8 @@ def find_quotes(quote: str, number: int, text: str) -> list[Quote]:
 
 def _find(quote: str, text: str) -> tuple[int, int] | None:
     """Where a quote stands in a text, blind to white space, kinds of quotation marks and case."""
+    if quote and (exact := text.find(quote)) >= 0:
+        return exact, exact + len(quote)
     wanted, _ = _plain(quote)
     having, places = _plain(text)
     at = having.find(wanted) if wanted else -1
