@@ -152,10 +152,13 @@ def _menu_button(words: str, symbol: str, script: str, test: str) -> None:
     element.on("click", js_handler=f"() => {script}")
 
 
-def honest_banner(visit: Visit) -> None:
-    """Say it where answers are made without a model, or found without an encoder."""
+def honest_banner(visit: Visit, *, prompts: bool = True) -> None:
+    """Say it where answers are made without a model, or found without an encoder.
+
+    `prompts`: whether there is anything here that a model would answer.
+    """
     models, settings = visit.platform.models, visit.platform.settings
-    if not settings.model_strong:
+    if prompts and not settings.model_strong:
         with tag("div", "", "banner", role="note", test="offline-banner"):
             icon("cloud_off")
             with tag("div"):

@@ -33,7 +33,7 @@ async def show(visit: Visit) -> None:
             symbol="tune",
             test="operations",
         )
-    honest_banner(visit)
+    honest_banner(visit, prompts=bool(solution.prompts))
     with tag("div", "", "stack solution-page", test=f"page-{solution.name}"):
         await solution.page(SolutionVisit(visit, solution))
 

@@ -11,7 +11,7 @@ from stoa.solutions.pretrain_llm.schema import LayoutView, Planned, RecipeList
 from stoa.ui.charts import stacked
 from stoa.ui.elements import button, dress, stack, tag, text
 from stoa.ui.feedback import chip, notice
-from stoa.ui.frame import card, count, figures
+from stoa.ui.frame import card, figures
 from stoa.ui.tables import Column, table
 
 _CLUSTERS = {
@@ -125,10 +125,10 @@ def _picture(found: Planned, layout: LayoutView) -> None:
                 ("MFU, 6N", percent(layout.mfu)),
                 ("MFU with attention", percent(layout.mfu_attention)),
                 (
-                    "of a device's memory",
-                    f"{layout.memory_total_gb:.1f} of {found.usable_gb:.1f} GB",
+                    f"of {found.usable_gb:.1f} GB of a device",
+                    f"{layout.memory_total_gb:.1f} GB",
                 ),
-                ("devices", count(found.devices, "device")),
+                ("devices", f"{found.devices:,}"),
             ]
         )
         tag("h3", "What a device holds")
