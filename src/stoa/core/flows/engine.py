@@ -130,6 +130,7 @@ class Engine:
             enable_otlp=False,
             log_level="WARNING",
             max_executor_threads=_THREADS,
+            use_listen_notify=False,  # nobody here waits for DBOS's messages or events
             notification_listener_polling_interval_sec=self._pace.watch,
         )
 
