@@ -130,7 +130,7 @@ def _migrated(url: str) -> None:
     solutions()
     opened = Database(url)
     make_tables(opened)
-    opened.write_now(_two_workspaces, workspace=EVERY_WORKSPACE)
+    opened.write_now(two_workspaces, workspace=EVERY_WORKSPACE)
     opened.close()
 
 
@@ -174,7 +174,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         opened.close()
 
 
-def _two_workspaces(session: Any) -> None:
+def two_workspaces(session: Any) -> None:
+    """`workspace_a` and `workspace_b`."""
     for name in ("workspace_a", "workspace_b"):
         session.execute(
             sa.text("INSERT INTO workspace (id, name, created_at) VALUES (:id, :id, :at)"),

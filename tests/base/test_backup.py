@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from stoa.base.identity.caller import Caller, Role
 from stoa.base.identity.passwords import Passwords
 from stoa.base.objects import Objects
 from stoa.wiring import migration_folders
-from tests.conftest import fresh_postgres
+from tests.conftest import fresh_postgres, two_workspaces
 
 PASSWORD = "four unrelated plain words"
 
@@ -39,11 +39,25 @@ def store(tmp_path: Path) -> Objects:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database of each kind with the two workspaces, and with no tables but our own."""
+    with _migrated(request, tmp_path / "test.sqlite") as opened:
+        opened.write_now(two_workspaces, workspace=EVERY_WORKSPACE)
+        yield opened
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An empty database to restore into, of each kind."""
+    with _migrated(request, tmp_path / "restored.sqlite") as opened:
+        yield opened
+
+
+@contextmanager
+def _migrated(request: pytest.FixtureRequest, file: Path) -> Iterator[Database]:
     with ExitStack() as stack:
         if request.param == "sqlite":
-            url = f"sqlite:///{tmp_path / 'restored.sqlite'}"
+            url = f"sqlite:///{file}"
         else:
             server = request.getfixturevalue("postgres_server")
             url = stack.enter_context(fresh_postgres(server))

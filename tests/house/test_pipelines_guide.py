@@ -18,7 +18,7 @@ from stoa.core.flows.run import RunState
 from stoa.core.pipelines.views import PipelineView, StepState
 from stoa.dispatch import Dispatcher
 from stoa.wiring import build
-from tests.conftest import _two_workspaces
+from tests.conftest import two_workspaces
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/guide/training-pipelines.md"
@@ -72,7 +72,7 @@ async def test_the_pipeline_of_the_guide(
     monkeypatch.setattr("stoa.wiring.solutions", lambda: [guessing])
     house = build(settings)
     platform = house.platform
-    platform.database.write_now(_two_workspaces, workspace=EVERY_WORKSPACE)
+    platform.database.write_now(two_workspaces, workspace=EVERY_WORKSPACE)
     async with at_work(house):
         data = ratings(tmp_path / "ratings.csv", 0.5)
         await platform.registry.datasets.add(alice, "ratings", data, partition="2030-01-31")

@@ -13,7 +13,7 @@ from stoa.base.identity.caller import Caller
 from stoa.base.settings import Settings
 from stoa.contract import Solution
 from stoa.wiring import build
-from tests.conftest import _two_workspaces
+from tests.conftest import two_workspaces
 
 PAGE = Path(__file__).parents[2] / "docs" / "guide" / "prompt-chains.md"
 REVIEWS = ["The delivery was quick, lovely.", "It broke at once. Terrible.", "It is a kettle."]
@@ -31,7 +31,7 @@ async def test_the_example_works_as_a_durable_operation(
     solution = Solution("example", "Example", "Of the guide.", PAGE.parent, (example,))
     monkeypatch.setattr("stoa.wiring.solutions", lambda: [solution])
     house = build(settings)
-    house.platform.database.write_now(_two_workspaces, workspace=EVERY_WORKSPACE)
+    house.platform.database.write_now(two_workspaces, workspace=EVERY_WORKSPACE)
     await house.platform.flows.launch()
     run = (await house.start(alice, "example", "digest", {"reviews": REVIEWS})).run_id
     view = await house.platform.flows.wait(alice, run)

@@ -1,6 +1,7 @@
 """Runs from start to end: steps, progress, events, errors, tenancy, cancel and resume."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -507,3 +508,28 @@ async def test_resumed_before_dbos_has_heard_of_the_end(
     resumed.set()
     assert (await flows.wait(alice, run_id)).state is RunState.DONE
     assert calls == ["step", "step"]
+
+
+def test_a_run_works_on_the_loop_of_its_process_even_where_that_paused_as_it_began(
+    build: Build, alice: Caller
+) -> None:
+    """DBOS begins a run on a loop of its own where ours stands still, as between two calls of it."""
+    flows, loops = build(), []
+
+    async def work(run: RunView, caller: Caller, payload: dict[str, Any]) -> dict[str, Any]:
+        loops.append(asyncio.get_running_loop())
+        await flows.step("one", one)
+        return {}
+
+    async def one() -> None:
+        loops.append(asyncio.get_running_loop())
+
+    with asyncio.Runner() as runner:
+        flows.register("work", work)
+        runner.run(flows.launch())
+        run_id = runner.run(start(flows, alice))
+        time.sleep(0.2)  # the queue is looked at meanwhile
+        view = runner.run(flows.wait(alice, run_id))
+        runner.run(flows.close())
+        assert view.state is RunState.DONE
+        assert set(loops) == {runner.get_loop()}

@@ -12,7 +12,7 @@ from stoa.base.errors import SetupError
 from stoa.base.identity.caller import Caller
 from stoa.core.flows.flows import RunState
 from stoa.wiring import migration_folders
-from tests.conftest import _two_workspaces, lacking
+from tests.conftest import lacking, two_workspaces
 from tests.core.flows.conftest import start, until
 from tests.core.flows.test_kill import check, count, watching, worker
 from tests.core.flows.worker_process import LINES
@@ -33,7 +33,7 @@ async def test_runs_outlast_restarts(mode: str, tmp_path: Path, alice: Caller) -
     with restartable_server() as server:
         database = Database(server.url)
         database.migrate(migration_folders())
-        database.write_now(_two_workspaces, workspace=EVERY_WORKSPACE)
+        database.write_now(two_workspaces, workspace=EVERY_WORKSPACE)
         LINES.create(database.engine)
         home = tmp_path / "home"
         with (

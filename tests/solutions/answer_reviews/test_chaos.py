@@ -30,7 +30,7 @@ from stoa.solutions.answer_reviews.events import FINAL, SOURCE
 from stoa.solutions.answer_reviews.schema import OPEN, ReviewState
 from stoa.solutions.answer_reviews.tables import LabelRow, ReviewRow
 from tests.app.live import served
-from tests.conftest import _two_workspaces, lacking
+from tests.conftest import lacking, two_workspaces
 from tests.solutions.answer_reviews.chaos import Consumer, decide_all, patient, running_workers
 from tests.solutions.answer_reviews.chaos_worker import house_settings, hurry
 from tests.solutions.answer_reviews.conftest import HOLDS, KIND, LETS_PASS, REFUSES
@@ -56,7 +56,7 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 async def watching(url: str, home: Path) -> AsyncIterator[Dispatcher]:
     """A house that starts, decides and looks, and works on nothing."""
     house = wiring.build(house_settings(url, home, "watcher"))
-    house.platform.database.write_now(_two_workspaces, workspace=EVERY_WORKSPACE)
+    house.platform.database.write_now(two_workspaces, workspace=EVERY_WORKSPACE)
     async with at_work(house, works=False):
         yield house
     house.platform.database.close()

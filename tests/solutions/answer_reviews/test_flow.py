@@ -13,6 +13,7 @@ from stoa.dispatch import Dispatcher
 from stoa.solutions.answer_reviews.flow import _Answering
 from stoa.solutions.answer_reviews.schema import ReviewState, ReviewView, Score
 from stoa.solutions.answer_reviews.tables import ReviewRow
+from tests.core.flows.people import settle
 from tests.solutions.answer_reviews.conftest import (
     FRENCH,
     HOLDS,
@@ -122,13 +123,14 @@ async def test_nobody_decides_in_time(desk: Desk, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_four_eyes(desk: Desk) -> None:
+    settle(desk.house.platform.database)
     await desk.channel(**HOLDS, people=2)
     run = await desk.start()
     question = await desk.asked(run)
     approvals = desk.house.platform.flows.approvals
     await approvals.decide(desk.caller, question, Ballot(choice="reject"))
     assert (await desk.show(run)).state is ReviewState.HELD
-    other = desk.beside("user_ben", Role.REVIEWER)
+    other = desk.beside("user_rex", Role.REVIEWER)
     await approvals.decide(other.caller, question, Ballot(choice="reject"))
     view = await desk.settled(run)
     assert ReviewView.model_validate(view.result).state is ReviewState.HARMFUL

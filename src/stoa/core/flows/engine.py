@@ -19,7 +19,7 @@ import asyncio
 import copy
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,8 +103,8 @@ class Engine:
 
     async def work(
         self,
-        run: Callable[[str], Awaitable[None]],
-        tick: Callable[[str, datetime], Awaitable[None]],
+        run: Callable[[str], Coroutine[Any, Any, None]],
+        tick: Callable[[str, datetime], Coroutine[Any, Any, None]],
     ) -> None:
         """Start to take runs off the queue, on the running event loop."""
         if Engine._working is not None:
@@ -281,15 +281,27 @@ def share(concurrency: int) -> int:
 
 
 def _register(
-    run: Callable[[str], Awaitable[None]], tick: Callable[[str, datetime], Awaitable[None]]
+    run: Callable[[str], Coroutine[Any, Any, None]],
+    tick: Callable[[str, datetime], Coroutine[Any, Any, None]],
 ) -> None:
+    loop = asyncio.get_running_loop()
+
     @DBOS.workflow(name=_RUN, max_recovery_attempts=None)
     async def work_on_run(run_id: str) -> None:
-        await run(run_id)
+        await _on(loop, run(run_id))
 
     @DBOS.workflow(name=_TICK)
     async def call_scheduled(name: str, at: str) -> None:
-        await tick(name, datetime.fromisoformat(at))
+        await _on(loop, tick(name, datetime.fromisoformat(at)))
+
+
+async def _on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
+    """Do it on that loop. DBOS begins on one of its own while ours stands still, between two calls
+    of it; but locks, tasks and connections of a run belong to ours."""
+    if asyncio.get_running_loop() is loop:
+        await work
+    else:
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
 
 
 async def _in_thread(work: Callable[[], None]) -> None:
