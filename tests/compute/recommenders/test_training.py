@@ -189,6 +189,7 @@ def test_pretraining_ends_in_a_network_that_moves_less_than_one_from_scratch(
         told=lambda kind, epoch, _: told.append((kind, epoch)),
     )
     training.run()
+    assert [training.epochs(kind) for kind in ("gmf", "mlp", "neumf")] == [3, 1, 1]
     assert told == [("gmf", 1), ("gmf", 2), ("gmf", 3), ("mlp", 1), ("neumf", 1)]
     end = _State.load(kept).tensors
     moved = (end["now"]["mf.items"] - end["gmf"]["mf.items"]).abs().max()

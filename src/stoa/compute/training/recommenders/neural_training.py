@@ -112,10 +112,14 @@ class NeuralTraining:
         self._validation = validation if validation is not None and len(validation) else None
         self._checkpoint, self._told = checkpoint, told
         self._sampler = NegativeSampler(train, recipe.negatives)
-        self._phases = [(recipe.kind, recipe.epochs)]
+        self._phases: list[tuple[str, int]] = [(recipe.kind, recipe.epochs)]
         if recipe.kind == "neumf" and recipe.pretrain:
             of_gmf = recipe.pretrain_gmf or recipe.pretrain
             self._phases = [("gmf", of_gmf), ("mlp", recipe.pretrain), *self._phases]
+
+    def epochs(self, phase: str) -> int:
+        """How many a phase, as it is told, has at most."""
+        return dict(self._phases)[phase]
 
     @torch.inference_mode()
     def run(self) -> tuple[Neural, int]:
