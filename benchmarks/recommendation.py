@@ -1,11 +1,14 @@
 """How well the family ranks on MovieLens-1M by the protocol of "Neural Collaborative Filtering" (2017).
 
     python -m benchmarks.recommendation --pairs pairs.npz --tests folder [--models ease,ials] [--seeds 3]
+        [--kept folder]
 
 `--tests` holds the authors' published `ml-1m.test.rating` and `ml-1m.test.negative`; `--pairs` the training
 pairs in their numbering (array `pairs` [n, 2]), which have no times. Whatever is chosen (epochs, weights
 of the blend) is chosen on one random item per user held out of the training pairs; then the model is
-fitted again on all of them and judged once on the published test. MovieLens' terms: use, never pass on.
+fitted again on all of them and judged once on the published test. With `--kept` a run that was stopped goes
+on from its checkpoints; the seconds of its fit are then kept with them. MovieLens' terms: use, never pass
+on.
 """
 
 import argparse
@@ -37,10 +40,14 @@ RECIPES: dict[str, ModelRecipe] = {
     "ease": EaseRecipe(),
     "ials": IalsRecipe(),
     "neumf": NeuralRecipe(),
+    "neumf_pretrained": NeuralRecipe(
+        factor_num=64, num_layers=2, pretrain=3, pretrain_gmf=12, epochs=3
+    ),
     "blend": BlendRecipe(parts=(EaseRecipe(), IalsRecipe())),
 }
 PUBLISHED = {
     "neumf": ("He et al. 2017, 32 factors, not pretrained", 0.701, 0.425),
+    "neumf_pretrained": ("He et al. 2017, 64 factors, pretrained", 0.730, 0.447),
     "ials": ("Rendle et al. 2022", 0.729, 0.452),
     "ease": ("EASE, as reported", 0.718, 0.451),
     "blend": ("a weight chosen on the test", 0.7315, 0.4556),
@@ -58,17 +65,35 @@ def read(pairs: Path, tests: Path) -> tuple[Interactions, HeldOut]:
     return seen, HeldOut(test[:, 0], test[:, 1], negatives)
 
 
-def measure(name: str, seen: Interactions, test: HeldOut, seed: int) -> dict[str, float]:
-    """Choose on a hold-out of `seen`, fit on all of it, judge."""
+def measure(
+    name: str, seen: Interactions, test: HeldOut, seed: int, folder: Path
+) -> dict[str, float]:
+    """Choose on a hold-out of `seen`, fit on all of it, judge. Goes on from what is in `folder`."""
     train, validation = hold_out_one(seen, negatives=99, seed=_HOLD_OUT_SEED)
-    with tempfile.TemporaryDirectory() as folder:
-        chosen = fit(RECIPES[name], Data(train, validation, seed), Path(folder) / "first", _tell)
-        found = judge(chosen.model, validation)
-        print(f"{name}, seed {seed}, held out: {found}, chosen {chosen.chosen}", flush=True)
-        began = time.process_time()
-        last = fit(chosen.chosen, Data(seen, None, seed), Path(folder) / "second", _tell)
-        seconds = time.process_time() - began
+    chosen = fit(RECIPES[name], Data(train, validation, seed), folder / "first", _tell)
+    found = judge(chosen.model, validation)
+    print(f"{name}, seed {seed}, held out: {found}, chosen {chosen.chosen}", flush=True)
+    clock = _Clock(folder / "seconds")
+    last = fit(chosen.chosen, Data(seen, None, seed), folder / "second", clock.tell)
+    seconds = clock.seconds()
     return {**judge(last.model, test), "seconds": seconds}
+
+
+class _Clock:
+    """CPU seconds of a fit, with those from before it was stopped."""
+
+    def __init__(self, kept: Path) -> None:
+        self._kept = kept
+        self._before = float(kept.read_text()) if kept.exists() else 0.0
+        self._began = time.process_time()
+
+    def seconds(self) -> float:
+        return self._before + time.process_time() - self._began
+
+    def tell(self, what: str, epoch: int, of: int, figures: dict[str, float]) -> None:
+        _tell(what, epoch, of, figures)
+        self._kept.parent.mkdir(parents=True, exist_ok=True)
+        self._kept.write_text(str(self.seconds()))
 
 
 def _tell(what: str, epoch: int, of: int, figures: dict[str, float]) -> None:
@@ -82,11 +107,21 @@ def main() -> None:
     parser.add_argument("--tests", type=Path, required=True)
     parser.add_argument("--models", default=",".join(RECIPES))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--kept", type=Path, help="a folder for checkpoints")
     given = parser.parse_args()
     seen, test = read(given.pairs, given.tests)
-    for name in given.models.split(","):
-        seeds = 1 if name in ALWAYS_THE_SAME else given.seeds
-        runs = [measure(name, seen, test, seed) for seed in range(1, seeds + 1)]
+    with tempfile.TemporaryDirectory() as passing:
+        measure_all(given.models.split(","), given.seeds, seen, test, given.kept or Path(passing))
+
+
+def measure_all(names: list[str], most: int, seen: Interactions, test: HeldOut, kept: Path) -> None:
+    """Each model with up to `most` seeds; one row for each figure."""
+    for name in names:
+        seeds = 1 if name in ALWAYS_THE_SAME else most
+        folders = {seed: kept / f"{name}-{seed}" for seed in range(1, seeds + 1)}
+        runs = [measure(name, seen, test, seed, folder) for seed, folder in folders.items()]
+        for seed, found in enumerate(runs, 1):
+            print(f"{name}, seed {seed}, test: {found}", flush=True)
         mean = {key: float(np.mean([run[key] for run in runs])) for key in runs[0]}
         spread = float(np.std([run["ndcg"] for run in runs]))
         note = (

@@ -16,9 +16,10 @@ import torch
 
 from stoa.base.errors import InvalidInput
 from stoa.compute.networks.recommenders.artefact import WEIGHTS, load_ids, load_model
+from stoa.compute.training.recommenders.adam import TableAdam
 from stoa.compute.training.recommenders.evaluate import EvaluateRecipe, evaluate
-from stoa.compute.training.recommenders.neural_network import Network, first_tensors
-from stoa.compute.training.recommenders.neural_training import _State
+from stoa.compute.training.recommenders.neural_network import Gradients, Network, first_tensors
+from stoa.compute.training.recommenders.neural_training import NeuralTraining, _State
 from stoa.compute.training.recommenders.prepare import prepare
 from stoa.compute.training.recommenders.preparing.recipe import PrepareRecipe
 from stoa.compute.training.recommenders.recipes import NeuralRecipe
@@ -171,6 +172,30 @@ def test_training_stops_when_nothing_gets_better(data: Path, tmp_path: Path) -> 
     assert len(list(run.metrics())) < 60
 
 
+def test_pretraining_ends_in_a_network_that_moves_less_than_one_from_scratch(
+    tmp_path: Path,
+) -> None:
+    """Each weight moves by at most the rate in Adam's first step, and the joined one's is lower."""
+    settings = {**_NEUMF, "epochs": 1, "pretrain": 1, "pretrain_gmf": 3, "averaging": 0}
+    settings |= {"least_steps": 1, "batch_size": 100_000, "joined_rate": 0.1, "dropout": 0}
+    recipe = make_recipe(NeuralRecipe, settings)
+    told: list[tuple[str, int]] = []
+    kept = tmp_path / "kept"
+    training = NeuralTraining(
+        recipe,
+        *split(),
+        seed=1,
+        checkpoint=kept,
+        told=lambda kind, epoch, _: told.append((kind, epoch)),
+    )
+    training.run()
+    assert [training.epochs(kind) for kind in ("gmf", "mlp", "neumf")] == [3, 1, 1]
+    assert told == [("gmf", 1), ("gmf", 2), ("gmf", 3), ("mlp", 1), ("neumf", 1)]
+    end = _State.load(kept).tensors
+    moved = (end["now"]["mf.items"] - end["gmf"]["mf.items"]).abs().max()
+    assert float(moved) == pytest.approx(0.1 * recipe.learning_rate, rel=1e-3)
+
+
 def test_negatives_are_never_positives_and_every_positive_comes_once() -> None:
     train, _ = split()
     sampler = NegativeSampler(train, 4)
@@ -270,3 +295,37 @@ def test_the_mean_of_weights_follows_quickly_at_first_and_slowly_later() -> None
     assert told[7] == pytest.approx(8 * 2 / 3)  # the start is soon forgotten
     behind = 1000  # 1 / (1 - 0.999) steps, later
     assert told[-1] == pytest.approx(16000 - behind, abs=10)
+
+
+def test_a_table_learns_as_under_adam_also_where_a_row_was_not_used() -> None:
+    random = torch.Generator().manual_seed(2)
+    table, layer = (torch.randn(20, 3, generator=random) for _ in range(2))
+    plain = [each.clone().requires_grad_() for each in (table, layer)]
+    theirs = torch.optim.Adam(plain, lr=0.01)
+    ours = TableAdam({"mf.users": table, "layers.0.weight": layer}, 0.01)
+    for step in range(30):
+        used = torch.arange(20) if step % 7 == 6 else torch.arange(step % 3, 20, 3)
+        rows = torch.randn(len(used), 3, generator=random)
+        whole = torch.zeros(20, 3).index_copy(0, used, rows)
+        dense = torch.randn(20, 3, generator=random)
+        plain[0].grad, plain[1].grad = whole, dense
+        theirs.step()
+        found = Gradients(0.0, used, used, {"mf.users": rows}, {"layers.0.weight": dense})
+        ours.step(found)
+    torch.testing.assert_close(table, plain[0].detach())
+    torch.testing.assert_close(layer, plain[1].detach())
+
+
+def test_of_a_table_of_which_a_step_uses_next_to_nothing_only_these_rows_move() -> None:
+    table = torch.zeros(1000, 3)
+    adam = TableAdam({"mlp.items": table}, 0.01)
+    used = torch.tensor([3, 700])
+    rows = torch.tensor([[1.0, -2.0, 3.0], [1.0, 1.0, 1.0]])
+    alone = rows.clone().mul_(0).requires_grad_()
+    theirs = torch.optim.Adam([alone], lr=0.01)
+    for _ in range(5):
+        adam.step(Gradients(0.0, torch.tensor([]), used, {"mlp.items": rows}))
+        alone.grad = rows.clone()
+        theirs.step()
+    torch.testing.assert_close(table[used], alone.detach())
+    assert int((table != 0).any(1).sum()) == 2

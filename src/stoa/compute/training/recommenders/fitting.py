@@ -104,7 +104,7 @@ def _fit_neural(recipe: NeuralRecipe, data: Data, checkpoints: Path, told: Told)
         data.validation,
         seed=data.seed,
         checkpoint=checkpoints / "neural.safetensors",
-        told=lambda phase, epoch, figures: told(phase, epoch, recipe.epochs, figures),
+        told=lambda phase, epoch, figures: told(phase, epoch, training.epochs(phase), figures),
     )
     model, best_epoch = training.run()
     return Fitted(model, recipe.model_copy(update={"epochs": best_epoch, "patience": 0}))

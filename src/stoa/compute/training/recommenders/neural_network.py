@@ -10,7 +10,10 @@ Three things make a step cheap, none of which changes what is computed:
 - Only rows that a batch touched are updated.
 
 Pairs go through the upper layers in chunks that stay in the cache. Dropout acts on the input of every
-layer: one mask per distinct user and item for the first, one per positive and its negatives above.
+layer: one mask per distinct user and item for the first, one per positive and its negatives above. The
+products of factors are dropped too, which bounds the norm of the tables as ridge would, with a weight
+that grows with frequency (Cavazza et al., "Dropout as a Low-Rank Regularizer for Matrix
+Factorization", 2018).
 
 Shapes: P positives, N = 1 + negatives, H first layer, F factors, U/I distinct users/items.
 """
@@ -206,6 +209,9 @@ class _Step:
         inputs: list[Tensor] = []
         if self.mf is not None:
             mf_user = self.mf.users.index_select(0, users)[:, None, :]
+            mf_mask = _mask(self._random, self._kept, *mf_user.shape)
+            if mf_mask is not None:
+                mf_user.mul_(mf_mask)
             mf_item = self.mf.items.index_select(0, flat).view(*shape, -1)
             product = mf_item * mf_user
             logits += product @ mf_output
@@ -220,6 +226,8 @@ class _Step:
             self.dense["output.weight"][:split] += error.view(-1) @ product.view(-1, split)
             scaled = error[:, :, None] * mf_output
             by_user = torch.mul(scaled, mf_item, out=product).sum(1)
+            if mf_mask is not None:
+                by_user.mul_(mf_mask[:, 0])
             self.mf.scatter(users, flat, by_user, scaled.mul_(mf_user).view(-1, split))
         if self.hidden is not None:
             self.dense["output.weight"][split:] += error.view(-1) @ top

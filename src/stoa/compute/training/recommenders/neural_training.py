@@ -25,7 +25,7 @@ from torch import Tensor
 from stoa.base.errors import InvalidInput
 from stoa.compute.networks.recommenders.interactions import Interactions
 from stoa.compute.networks.recommenders.neural import Neural
-from stoa.compute.training.recommenders.adam import RowAdam
+from stoa.compute.training.recommenders.adam import TableAdam
 from stoa.compute.training.recommenders.judging import HeldOut, judge
 from stoa.compute.training.recommenders.neural_network import Network, first_tensors, joined
 from stoa.compute.training.recommenders.recipes import NeuralRecipe
@@ -112,9 +112,14 @@ class NeuralTraining:
         self._validation = validation if validation is not None and len(validation) else None
         self._checkpoint, self._told = checkpoint, told
         self._sampler = NegativeSampler(train, recipe.negatives)
-        self._phases = [(recipe.kind, recipe.epochs)]
+        self._phases: list[tuple[str, int]] = [(recipe.kind, recipe.epochs)]
         if recipe.kind == "neumf" and recipe.pretrain:
-            self._phases = [("gmf", recipe.pretrain), ("mlp", recipe.pretrain), *self._phases]
+            of_gmf = recipe.pretrain_gmf or recipe.pretrain
+            self._phases = [("gmf", of_gmf), ("mlp", recipe.pretrain), *self._phases]
+
+    def epochs(self, phase: str) -> int:
+        """How many a phase, as it is told, has at most."""
+        return dict(self._phases)[phase]
 
     @torch.inference_mode()
     def run(self) -> tuple[Neural, int]:
@@ -136,13 +141,13 @@ class NeuralTraining:
             state.save(self._checkpoint)
 
     def _begin(self, state: _State, kind: str) -> None:
-        if all(half in state.tensors for half in _HALVES):
+        if _is_pretrained(state):
             now = joined(*(state.tensors[half] for half in _HALVES))
         else:
             shaped = self._recipe.model_copy(update={"kind": kind})
             sizes = (self._train.user_count, self._train.item_count)
             now = first_tensors(shaped, *sizes, self._seed * 10 + state.phase)
-        adam = RowAdam(now, 0.0)
+        adam = TableAdam(now, 0.0)
         state.tensors.update(now=now, first=adam.first, second=adam.second)
         if self._recipe.averaging:
             state.tensors["mean"] = {name: each.clone() for name, each in now.items()}
@@ -151,7 +156,7 @@ class NeuralTraining:
         recipe = self._recipe
         random = np.random.default_rng((self._seed, state.phase, state.epoch + 1))
         now = state.tensors["now"]
-        adam = RowAdam(now, recipe.learning_rate * recipe.batches_per_step**_GROWTH)
+        adam = TableAdam(now, self._rate(state))
         adam.steps, adam.first, adam.second = (
             state.steps,
             state.tensors["first"],
@@ -174,6 +179,12 @@ class NeuralTraining:
         state.epoch += 1
         self._refuse_divergence(now, state.epoch)
         self._note(state, kind, loss / max(len(users), 1))
+
+    def _rate(self, state: _State) -> float:
+        """Of every step of a phase. Lower after pre-training: Adam starts without averages then, so
+        that its first steps are as large as the rate in every weight, and would undo what was learnt."""
+        rate = self._recipe.learning_rate * math.pow(self._recipe.batches_per_step, _GROWTH)
+        return rate * self._recipe.joined_rate if _is_pretrained(state) else rate
 
     def _note(self, state: _State, kind: str, loss: float) -> None:
         """Judge the epoch, keep it if it is the best, and tell."""
@@ -204,3 +215,7 @@ class NeuralTraining:
     def _model(self, tensors: Tensors) -> Neural:
         arrays: dict[str, NDArray[np.float32]] = {k: v.numpy() for k, v in tensors.items()}
         return Neural(self._train, arrays)
+
+
+def _is_pretrained(state: _State) -> bool:
+    return all(half in state.tensors for half in _HALVES)
