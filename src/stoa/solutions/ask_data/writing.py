@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from stoa.core.tables.catalogue import Column
 from stoa.solutions.ask_data.results import Cell, cell, heading, told
 
+_NOTHING = "No records match the question."
 _LISTED = 5
 _TOLD_COLUMNS = 8
 
@@ -18,7 +19,7 @@ def write(
 ) -> str:
     """One to three sentences. `rows` are the first of `total`."""
     if not rows or not columns:
-        return "No records match the question."
+        return _NOTHING
     if total == 1:
         return _one(columns, rows[0])
     shown = [_item(columns, row) for row in rows[:_LISTED]]
@@ -30,7 +31,7 @@ def write(
 
 def write_nothing(beyond: Sequence[Column]) -> str:
     """That there are no rows, with the ranges of the columns that were asked for `beyond` them."""
-    sentences = [write([], [], 0)]
+    sentences = [_NOTHING]
     for column in beyond:
         name = _capital(heading(column.name))
         least, most = (_told_bound(bound) for bound in (column.minimum, column.maximum))

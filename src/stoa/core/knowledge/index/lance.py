@@ -143,8 +143,6 @@ class LanceIndex:
         return self._folder / self._space.id
 
     def _table(self, workspace: str, *, make: bool = False) -> "Table | None":
-        import lancedb
-
         with self._opening:
             if workspace in self._tables:
                 return self._tables[workspace]
@@ -153,6 +151,8 @@ class LanceIndex:
             path = self._root / f"{workspace}.lance"
             if not path.is_dir() and not make:
                 return None
+            import lancedb
+
             # Interval 0: every read sees what other processes have written.
             connection = lancedb.connect(self._root, read_consistency_interval=timedelta(0))
             if path.is_dir():
