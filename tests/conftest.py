@@ -10,7 +10,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -158,20 +158,24 @@ def postgres_template(postgres_server: str) -> Iterator[str]:
         yield str(sa.make_url(url).database)
 
 
+@pytest.fixture
+def postgres_with_tables(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """URL of a fresh, migrated PostgreSQL database with the two workspaces."""
+    with fresh_postgres(postgres_server, postgres_template) as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An open, migrated database of each kind, with the workspaces `workspace_a` and `workspace_b`."""
-    with ExitStack() as stack:
-        if request.param == "sqlite":
-            shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "test.sqlite")
-            url = f"sqlite:///{tmp_path / 'test.sqlite'}"
-        else:
-            server = request.getfixturevalue("postgres_server")
-            template = request.getfixturevalue("postgres_template")
-            url = stack.enter_context(fresh_postgres(server, template))
-        opened = Database(url)
-        yield opened
-        opened.close()
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "test.sqlite")
+        url = f"sqlite:///{tmp_path / 'test.sqlite'}"
+    else:
+        url = request.getfixturevalue("postgres_with_tables")
+    opened = Database(url)
+    yield opened
+    opened.close()
 
 
 def two_workspaces(session: Any) -> None:
@@ -203,7 +207,7 @@ def mia() -> Caller:
 
 @pytest.fixture
 async def house(settings: Settings, sqlite_template: Path) -> AsyncIterator[Dispatcher]:
-    """The whole house on SQLite, launched, with the two workspaces."""
+    """The whole house, launched, with the two workspaces; on SQLite unless the settings say otherwise."""
     private_folder(settings.home)
     shutil.copy(sqlite_template, settings.home / "stoa.sqlite")
     built = build(settings)

@@ -12,8 +12,8 @@ QUESTION = "How many days of annual leave does every employee have?"
 
 
 @pytest.fixture
-def given(postgres_url: str) -> dict[str, Any]:
-    return {"database_url": postgres_url}
+def given(postgres_with_tables: str) -> dict[str, Any]:
+    return {"database_url": postgres_with_tables}
 
 
 @pytest.mark.slow

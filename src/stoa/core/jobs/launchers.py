@@ -94,16 +94,17 @@ class Local:
         return await asyncio.to_thread(read_json, folder / GUARD)
 
     async def is_alive(self, job_id: str, folder: Path, handle: Mapping[str, Any]) -> bool:
-        """By process number, start time and mark; from another machine by the folder's lock."""
+        """A child's system knows; others by number, start time and mark; elsewhere by the folder's lock."""
         found = Handle.model_validate(handle)
         if found.host != this_host():
             return await asyncio.to_thread(is_locked, folder)
-        alive = await asyncio.to_thread(is_alive, found, job_id)
         child = self._children.get(job_id)
-        if child is not None and child.pid == found.pid and not alive:
-            await asyncio.to_thread(child.wait)
-            del self._children[job_id]
-        return alive
+        if child is None or child.pid != found.pid:
+            return await asyncio.to_thread(is_alive, found, job_id)
+        if child.poll() is None:
+            return True
+        del self._children[job_id]
+        return False
 
     async def stop(self, job_id: str, folder: Path, handle: Mapping[str, Any]) -> None:
         """By a file, which guards on other machines see, too, and by SIGTERM, which is faster."""

@@ -1,7 +1,9 @@
 """Processes of this machine: whether one still is the one that was started, and ending all of a job.
 
 A process is known by its number, its start time, and the id of its job in its environment, which its
-children inherit: a number that the system gave to another process is not mistaken for it.
+children inherit: a number that the system gave to another process is not mistaken for it. While a
+process changes its program it shows no environment for a moment, so a young one without is looked at
+again.
 """
 
 import os
@@ -16,6 +18,8 @@ from pydantic import BaseModel
 MARK: Final = "STOA_JOB"
 """Variable that every process of a job has: the job's id."""
 _TOLERANCE = 5.0
+_YOUNG = 1.0
+_AGAIN = 0.005
 
 
 class Handle(BaseModel):
@@ -41,7 +45,7 @@ def handle_of(pid: int) -> Handle:
 
 
 def is_alive(handle: Handle, job_id: str) -> bool:
-    """Whether that very process lives on this machine."""
+    """Whether that very process lives on this machine. Blocking, short."""
     if handle.host != this_host():
         return False
     try:
@@ -50,7 +54,7 @@ def is_alive(handle: Handle, job_id: str) -> bool:
             return False
         if abs(process.create_time() - handle.started) > _TOLERANCE:
             return False
-        return bool(process.environ().get(MARK) == job_id)
+        return _job_of(process) == job_id
     except psutil.AccessDenied:
         return True
     except psutil.NoSuchProcess:
@@ -84,8 +88,16 @@ def _of_job(job_id: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == job_id:
+            if process.status() != psutil.STATUS_ZOMBIE and _job_of(process) == job_id:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
             continue
     return found
+
+
+def _job_of(process: psutil.Process) -> str | None:
+    """The id of the job that it is of. Raises NoSuchProcess once it has ended."""
+    while not (found := process.environ()) and time.time() - process.create_time() < _YOUNG:
+        time.sleep(_AGAIN)
+    mark: str | None = found.get(MARK)
+    return mark
