@@ -14,7 +14,7 @@ from stoa.core.flows.announcements import Outbox
 from stoa.core.flows.engine import Pace
 from stoa.core.flows.flows import Flows
 
-QUICK = Pace(queue=0.02, watch=0.05, beat=0.1, dead_after=1.0, sweep=0.2)
+QUICK = Pace(queue=0.02, watch=0.05, beat=0.1, dead_after=1.0, sweep=0.2, rest=0.0001)
 
 Build = Callable[..., Flows]
 Start = Callable[..., Awaitable[str]]
@@ -31,9 +31,11 @@ async def build(database: Database, tmp_path: Path) -> AsyncIterator[Build]:
     one that failed: a process that still works would refuse the next."""
     made: list[Flows] = []
 
-    def make(executor: str = "", events: Outbox | None = None, **given: Any) -> Flows:
+    def make(
+        executor: str = "", events: Outbox | None = None, pace: Pace = QUICK, **given: Any
+    ) -> Flows:
         settings = Settings.load(home=tmp_path / "home", executor_id=executor, **given)
-        made.append(Flows(settings, database, events=events, pace=QUICK))
+        made.append(Flows(settings, database, events=events, pace=pace))
         return made[-1]
 
     yield make

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from stoa.base.database import EVERY_WORKSPACE, Database
 from stoa.base.identity.caller import Caller
 from stoa.base.settings import Settings
+from stoa.core.flows.execution import MOST_ATTEMPTS
 from stoa.core.flows.flows import Flows, RunState
 from stoa.core.flows.tables import Run, RunEventRow, WorkerRow
 from tests.core.flows.conftest import start, until
@@ -127,6 +128,36 @@ async def test_a_killed_worker_is_replaced(lines: Database, tmp_path: Path, alic
                 await flows.wait(alice, run_id)
         await flows.close()
     check(lines, runs=2, steps=6, kills=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_a_run_that_kills_its_worker_takes_no_other_along(
+    lines: Database, tmp_path: Path, alice: Caller
+) -> None:
+    """Beside it are runs whose steps take longer than it takes to kill."""
+    home = tmp_path / "home"
+    with watching(lines, home) as flows:
+        await flows.launch(works=False)
+        harm = await start(flows, alice, "harm")
+        payload = {"steps": 1, "seconds": 0.4}
+        for _ in range(CONCURRENCY - 1):
+            await start(flows, alice, "lines", payload=payload)
+        deaths = 0
+        while count(lines, RunState.QUEUED, RunState.RUNNING):
+            with worker(lines, home, "one") as process:
+                await until(
+                    lambda process=process: (  # type: ignore[misc]
+                        process.poll() is not None
+                        or not count(lines, RunState.QUEUED, RunState.RUNNING)
+                    )
+                )
+                deaths += process.returncode == -signal.SIGKILL
+        assert deaths == MOST_ATTEMPTS
+        view = await flows.show(alice, harm)
+        assert view.state is RunState.FAILED
+        assert count(lines, RunState.DONE) == CONCURRENCY - 1
+        await flows.close()
 
 
 @pytest.mark.slow

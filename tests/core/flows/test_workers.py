@@ -1,6 +1,7 @@
 """What keeps runs going: fair turns, workers' names, disagreements put right, who may still, retention."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from stoa.core.flows.engine import share
 from stoa.core.flows.execution import MOST_ATTEMPTS, _is_still
 from stoa.core.flows.flows import Flows, RunState, RunView
 from stoa.core.flows.tables import Run, RunEventRow, WorkerRow
-from tests.core.flows.conftest import Build, start, until
+from tests.core.flows.conftest import QUICK, Build, start, until
 
 
 async def nothing(run: RunView, caller: Caller, payload: dict[str, Any]) -> dict[str, Any]:
@@ -174,6 +175,68 @@ async def test_a_run_that_kills_its_workers_is_given_up(
     assert (await watcher.wait(alice, run_id)).state is RunState.DONE
     await worker.close()
     await watcher.close()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_a_run_outlives_any_number_of_updates(
+    build: Build, alice: Caller, database: Database
+) -> None:
+    """A step of days is at the same place whenever a new version of the workers is installed."""
+    reached, gate = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        reached.set()
+        await gate.wait()
+
+    async def work(run: RunView, caller: Caller, payload: dict[str, Any]) -> dict[str, Any]:
+        await flows.step("wait", wait)
+        return {}
+
+    for number in range(MOST_ATTEMPTS + 2):
+        flows = build()
+        flows.register("work", work)
+        await flows.launch()
+        if not number:
+            run_id = await start(flows, alice)
+        await reached.wait()
+        await flows.close()
+        reached.clear()
+    gate.set()
+    flows = build()
+    flows.register("work", work)
+    await flows.launch()
+    assert (await flows.wait(alice, run_id)).state is RunState.DONE
+    query = sa.select(RunEventRow.data).where(RunEventRow.kind == "state")
+    told = await database.read(lambda s: s.scalars(query).all(), workspace=EVERY_WORKSPACE)
+    assert [each.get("again", False) for each in told if each["state"] == "running"] == [
+        False,
+        *[True] * (MOST_ATTEMPTS + 2),
+    ]
+
+
+async def test_work_that_lasts_is_no_harm(build: Build, alice: Caller, database: Database) -> None:
+    """Machines that are taken away every few hours interrupt a long step more than eight times."""
+    flows, gate = build(pace=replace(QUICK, settled=0.05)), asyncio.Event()
+
+    async def work(run: RunView, caller: Caller, payload: dict[str, Any]) -> dict[str, Any]:
+        await flows.step("wait", gate.wait)
+        return {}
+
+    flows.register("work", work)
+    await flows.launch(works=False)
+    run_id = await start(flows, alice)
+    most = sa.update(Run).values(attempts=MOST_ATTEMPTS - 1)
+    await asyncio.to_thread(change, database, most)
+    await flows.close()
+    flows = build(pace=replace(QUICK, settled=0.05))
+    flows.register("work", work)
+    await flows.launch()
+    query = sa.select(Run.attempts)
+    await until(
+        lambda: database.read_now(lambda s: s.scalar(query), workspace=EVERY_WORKSPACE) == 1
+    )
+    gate.set()
+    assert (await flows.wait(alice, run_id)).state is RunState.DONE
 
 
 async def test_a_closed_one_is_not_launched_again(flows: Flows) -> None:

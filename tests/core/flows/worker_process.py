@@ -5,6 +5,8 @@ it is there. `calls` counts how often a step was at it: once, but for those that
 """
 
 import asyncio
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from stoa.base.settings import Settings
 from stoa.core.flows.engine import Pace
 from stoa.core.flows.flows import Flows, RunView
 
-PACE = Pace(queue=0.05, watch=0.1, beat=0.2, dead_after=2.0, sweep=0.5)
+PACE = Pace(queue=0.05, watch=0.1, beat=0.2, dead_after=2.0, sweep=0.5, rest=0.1)
 
 LINES = sa.Table(
     "line",
@@ -36,7 +38,7 @@ class Line(BaseModel):
 
 
 def register(flows: Flows, database: Database) -> None:
-    """The workflow `lines`: payload `steps` and `seconds` per step."""
+    """The workflow `lines`, payload `steps` and `seconds` per step; and `harm`, which kills its process."""
 
     async def line(run_id: str, step: int, seconds: float) -> Line:
         await asyncio.sleep(seconds / 2)
@@ -52,7 +54,13 @@ def register(flows: Flows, database: Database) -> None:
             total += written.step
         return {"total": total, "by": caller.name}
 
+    async def harm(run: RunView, caller: Caller, payload: dict[str, Any]) -> dict[str, Any]:
+        await asyncio.sleep(0.15)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return {}
+
     flows.register("lines", work)
+    flows.register("harm", harm)
 
 
 def _put(session: Any, run_id: str, step: int) -> None:

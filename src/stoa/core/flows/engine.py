@@ -53,7 +53,7 @@ _LAST_STEP = 2**31 - 1
 
 @dataclass(frozen=True)
 class Pace:
-    """How often things are looked at, in seconds."""
+    """How often things are looked at, and how long waited for, in seconds."""
 
     queue: float = 0.1
     """For queued runs. Nothing wakes DBOS's queue, so this is what a run waits on an idle worker."""
@@ -67,6 +67,10 @@ class Pace:
     """For runs that DBOS and we disagree about."""
     analyse: float = 600.0
     """For how large the tables have grown."""
+    rest: float = 0.25
+    """The longest pause before a run starts again is this by two to the power of the starts before."""
+    settled: float = 600.0
+    """A run that has worked for so long is not what takes its workers down."""
 
 
 class Engine:

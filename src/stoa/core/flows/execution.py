@@ -10,6 +10,10 @@ them whatever the order in which they came to an end.
 
 A database that goes away is nobody's error: the run stays as it is, and is queued again when the
 database is back (`sweep.py`).
+
+A run that takes its worker down is given up in the end, and those beside it are not: who was
+interrupted more than once begins after a pause by chance, so that the one at fault soon works alone. A
+worker that closes in good order, and work that lasts, count for nobody.
 """
 
 import asyncio
@@ -18,6 +22,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -32,9 +37,10 @@ from stoa.base.errors import Bug, Forbidden, ProviderError, SetupError, StoaErro
 from stoa.base.identity.caller import EDITORS, EVERYONE, OWNERS, REVIEWERS, Caller, Role
 from stoa.base.identity.tables import Membership, User
 from stoa.core.flows import runs
-from stoa.core.flows.engine import Engine
+from stoa.core.flows.engine import Engine, Pace
 from stoa.core.flows.records import Record, as_stoa_error, read_error, write_error
 from stoa.core.flows.run import ENDED, RunState, RunView, Workflow
+from stoa.core.flows.tables import Run
 from stoa.core.flows.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -105,8 +111,14 @@ class Execution:
     """Runs workflows, records their steps, and writes how they end."""
 
     def __init__(
-        self, database: Database, engine: Engine, watch: Watch, workflows: Mapping[str, Workflow]
+        self,
+        database: Database,
+        engine: Engine,
+        watch: Watch,
+        workflows: Mapping[str, Workflow],
+        pace: Pace,
     ) -> None:
+        self._pace = pace
         self._database = database
         self._engine = engine
         self._watch = watch
@@ -122,6 +134,9 @@ class Execution:
         self._tasks[run_id] = task
         try:
             begun = await self._write(run_id, partial(_begin, run_id=run_id))
+            if isinstance(begun, int):
+                await asyncio.sleep(random.uniform(0, self._pace.rest * 2**begun))
+                begun = await self._write(run_id, partial(_begin, run_id=run_id, rested=True))
             if begun is None:
                 self._watch.ring(run_id, ended=True)
             else:
@@ -137,6 +152,10 @@ class Execution:
         run_id = begun.view.id
         work = Work(run_id, begun.caller.workspace_id, begun.round, begun.attempts > 1)
         _current.set(work)
+        loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+        settled = loop.call_later(
+            self._pace.settled, lambda: tasks.add(asyncio.create_task(self._forgive([run_id])))
+        )
         try:
             if begun.attempts > MOST_ATTEMPTS:
                 raise Bug(
@@ -162,6 +181,8 @@ class Execution:
         else:
             end = partial(runs.finish, run_id=run_id, result=result)
             await self._write(run_id, end, ends=True)
+        finally:
+            settled.cancel()
 
     def _workflow(self, begun: _Begun) -> Workflow:
         if begun.workflow not in self._workflows:
@@ -325,10 +346,18 @@ class Execution:
     async def close(self) -> None:
         """Interrupt everything. It stays begun, for whoever takes it over."""
         self._closing = True
-        tasks = list(self._tasks.values())
+        run_ids, tasks = list(self._tasks), list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if run_ids:
+            await self._forgive(run_ids)
+
+    async def _forgive(self, run_ids: Sequence[str]) -> None:
+        """Their starts so far were no sign of harm. What can't be written now is as it was."""
+        query = sa.update(Run).where(Run.id.in_(run_ids), Run.attempts > 1).values(attempts=1)
+        with suppress(SetupError):
+            await self._database.write(lambda s: s.execute(query), workspace=EVERY_WORKSPACE)
 
     async def _write(
         self, run_id: str, work: Callable[[Session], Any], *, ends: bool = False
@@ -338,8 +367,8 @@ class Execution:
         return result
 
 
-def _begin(session: Session, run_id: str) -> _Begun | None:
-    """Mark a run as running; None where nothing is left to do."""
+def _begin(session: Session, run_id: str, rested: bool = False) -> _Begun | int | None:
+    """Mark a run as running; None where nothing is left to do, its starts where it is to rest first."""
     run = runs.lock(session, run_id)
     if run is None or run.state in ENDED:
         return None
@@ -351,6 +380,8 @@ def _begin(session: Session, run_id: str) -> _Begun | None:
         )
         runs.fail(session, run_id, refused, None)
         return None
+    if run.attempts > 1 and not rested:
+        return run.attempts
     run.attempts += 1
     run.failed_step = None
     again = {"again": True} if run.attempts > 1 else {}

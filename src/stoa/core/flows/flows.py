@@ -68,7 +68,7 @@ class Flows:
         self._engine = Engine(database, new_executor_id(name), settings.worker_concurrency, pace)
         self._workers = Workers(database, self._engine, name, settings.home)
         self._watch = Watch(database, pace.watch)
-        self._execution = Execution(database, self._engine, self._watch, self._workflows)
+        self._execution = Execution(database, self._engine, self._watch, self._workflows, pace)
         self._sweep = Sweep(
             database, self._engine, 2 * pace.sweep, lambda: [*self._execution.working]
         )
