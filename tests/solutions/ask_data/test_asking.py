@@ -111,6 +111,13 @@ async def test_what_the_database_lacks_is_named(asked: Desk) -> None:
     assert answer.status_code == 400
     assert "employees" in answer.missing
     assert answer.sql_answer is None
+    assert answer.english_answer.endswith("It holds: bike, customer, repair, station, town, trip.")
+
+
+async def test_what_there_is_to_ask_about_is_what_the_role_sees(asked: Desk) -> None:
+    await asked.call("policy", database="bikes", role="member", tables=["trip"])
+    answer = await asked.beside("mia").one("How many employees do we have?")
+    assert answer.english_answer.endswith("It holds: trip.")
 
 
 async def test_an_unknown_database_and_a_foreign_one_are_not_found(

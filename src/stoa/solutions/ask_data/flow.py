@@ -24,6 +24,7 @@ from stoa.base.database import new_id
 from stoa.base.errors import QueryFailed, QueryTimeout, Refused
 from stoa.contract import Call
 from stoa.core.models.prompts import OFFLINE, Prompt
+from stoa.core.tables.catalogue import Catalogue
 from stoa.core.tables.databases import Rows
 from stoa.core.tables.guard import Guarded, beyond, guard
 from stoa.solutions.ask_data import offline
@@ -59,6 +60,7 @@ RESULT_BYTES = 4 * 2**20
 _ROWS_READ_OUT = 30
 """Rows that the English prompt is shown; all of them count in the check."""
 _CANNOT = "This cannot be answered from this database."
+_MOST_NAMED = 6
 
 
 async def ask(call: Call, request: Ask) -> Answers:
@@ -266,7 +268,7 @@ class Asking:
             question=self._question,
             sql_code=draft.sql,
             sql_answer=None,
-            english_answer=_said_of(draft),
+            english_answer=_said_of(draft, self._known.seen),
             reasoning=draft.reasoning,
             problem=draft.problem,
             missing=draft.missing,
@@ -363,14 +365,14 @@ class Asking:
         await self._call.progress(f"Question {self._number + 1}: {name}")
 
 
-def _said_of(draft: _Draft) -> str:
+def _said_of(draft: _Draft, seen: Catalogue) -> str:
     """Plain words for a question that has no rows to speak of."""
     match draft.problem:
         case "":
             return ""
         case "not_in_database":
             missing = f" It lacks: {', '.join(draft.missing)}." if draft.missing else ""
-            return f"{_CANNOT}{missing or ' ' + draft.message}"
+            return f"{_CANNOT}{missing or ' ' + draft.message} {_holds(seen)}"
         case "not_understood" | "ambiguous":
             words = f" Not understood: {', '.join(draft.missing)}." if draft.missing else ""
             message = draft.message.rstrip(".")
@@ -378,3 +380,10 @@ def _said_of(draft: _Draft) -> str:
         case "writes":
             return f"{_CANNOT} It can only be read, not changed."
     return draft.message
+
+
+def _holds(seen: Catalogue) -> str:
+    """What there is to ask about."""
+    names = [table.name for table in seen.tables]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"It holds: {', '.join(names[:_MOST_NAMED])}{more}."
