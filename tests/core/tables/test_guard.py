@@ -42,6 +42,34 @@ def test_rightful_queries_pass_and_pass_again(dialect: Dialect, sql: str) -> Non
         assert "/*" not in once.sql
 
 
+@pytest.mark.parametrize(
+    ("sql", "known"),
+    [
+        (
+            "SELECT id FROM orders QUALIFY row_number() OVER (PARTITION BY customer_id ORDER BY id) = 1",
+            {"duckdb"},
+        ),
+        (
+            "SELECT id FROM (SELECT id FROM orders QUALIFY row_number() OVER (ORDER BY id) = 1 LIMIT 3) t",
+            {"duckdb"},
+        ),
+        (
+            "SELECT DISTINCT ON (customer_id) id FROM orders ORDER BY customer_id, id",
+            {"duckdb", "postgresql"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_a_database_lacks_is_not_made_up(dialect: Dialect, sql: str, known: set[str]) -> None:
+    """The parser's stand-in counts the LIMIT before it chooses: fewer rows than there are."""
+    if dialect in known:
+        assert _guard(sql, dialect=dialect).endswith("LIMIT 100")
+    else:
+        with pytest.raises(Refused, match="has no") as caught:
+            _guard(sql, dialect=dialect)
+        assert "row_number()" in caught.value.hint
+
+
 _ALL = frozenset({"customer", "product", "orders", "big_orders"})
 
 
