@@ -70,6 +70,12 @@ def test_what_a_database_lacks_is_not_made_up(dialect: Dialect, sql: str, known:
         assert "row_number()" in caught.value.hint
 
 
+@pytest.mark.parametrize("sql", ["FROM SELECT id", "FROM customer JOIN SELECT 1 AS id USING (id)"])
+def test_a_query_to_read_from_stands_in_parentheses(sql: str) -> None:
+    with pytest.raises(Refused):
+        _guard(sql, dialect="duckdb")
+
+
 _ALL = frozenset({"customer", "product", "orders", "big_orders"})
 
 

@@ -163,6 +163,10 @@ def _check_special(node: exp.Expr) -> None:
     elif isinstance(node, exp.Table):
         if not isinstance(node.this, exp.Identifier):
             raise refused(f"{_called(node.this)} can't be read from", "Name a table.")
+    elif isinstance(node, exp.From | exp.Join) and isinstance(
+        node.this, exp.Select | exp.SetOperation
+    ):
+        raise refused("a query to read from has no parentheses", "Put it in parentheses.")
     elif isinstance(node, exp.Lateral) and not isinstance(node.this, exp.Subquery):
         raise refused("LATERAL of anything but a query is not allowed", "Name a table.")
 
