@@ -380,7 +380,7 @@ def _begin(session: Session, run_id: str, rested: bool = False) -> _Begun | int 
         )
         runs.fail(session, run_id, refused, None)
         return None
-    if run.attempts > 1 and not rested:
+    if 1 < run.attempts < MOST_ATTEMPTS and not rested:
         return run.attempts
     run.attempts += 1
     run.failed_step = None
