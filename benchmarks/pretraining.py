@@ -57,7 +57,7 @@ rows = np.stack([data[i:i + 65] for i in range(0, len(data) - 65, 64)])
 losses = []
 with torch.no_grad():
     for part in torch.from_numpy(rows).split(64):
-        losses.append(model(part[:, :-1], part[:, 1:])[1].item() * len(part))
+        losses.append(model(part[:, :-1], part[:, 1:].contiguous())[1].item() * len(part))
 print(json.dumps(sum(losses) / len(rows)))
 """
 
