@@ -249,11 +249,11 @@ CLAUSES: Final = {
 }
 """How refused clauses are called in messages."""
 
-LACKING: Final[dict[tuple[type[exp.Expr], str], tuple[str, frozenset[Dialect]]]] = {
-    (exp.Qualify, "this"): ("QUALIFY", frozenset({"sqlite", "postgresql", "mysql"})),
-    (exp.Distinct, "on"): ("DISTINCT ON", frozenset({"sqlite", "mysql"})),
+LACKING: Final[dict[type[exp.Expr], tuple[str, str, frozenset[Dialect]]]] = {
+    exp.Qualify: ("this", "QUALIFY", frozenset({"sqlite", "postgresql", "mysql"})),
+    exp.Distinct: ("on", "DISTINCT ON", frozenset({"sqlite", "mysql"})),
 }
-"""Clauses by what they are called and the databases that lack them. The printer would put a query over a
+"""The argument, what it is called, and the databases that lack it. The printer would put a query over a
 numbered one in their place, with the LIMIT inside: rows would be counted before they are chosen."""
 
 MOST_REPEATED: Final = 1000

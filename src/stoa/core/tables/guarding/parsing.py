@@ -132,17 +132,13 @@ def check_parts(tree: exp.Expr, dialect: Dialect, nodes: frozenset[type[exp.Expr
                 if value and name not in allowed:
                     clause = CLAUSES.get(name, f"{name.strip('_').upper()} of {kind.__name__}")
                     raise refused(f"{clause} is not allowed", "Leave it out.")
-        _check_known(node, dialect)
+        if (lacked := LACKING.get(kind)) is not None:
+            name, called, lacking = lacked
+            if node.args.get(name) and dialect in lacking:
+                raise refused(
+                    f"{dialect} has no {called}", "Number the rows with row_number() in a subquery."
+                )
         _check_special(node)
-
-
-def _check_known(node: exp.Expr, dialect: Dialect) -> None:
-    for name, value in node.args.items():
-        called, lacking = LACKING.get((type(node), name), ("", ()))
-        if value and dialect in lacking:
-            raise refused(
-                f"{dialect} has no {called}", "Number the rows with row_number() in a subquery."
-            )
 
 
 def _check_special(node: exp.Expr) -> None:
