@@ -6,8 +6,8 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,20 +105,31 @@ def check(database: Database, runs: int, steps: int, kills: int) -> None:
     database.read_now(look, workspace=EVERY_WORKSPACE)
 
 
-@contextmanager
-def watching(database: Database, home: Path) -> Iterator[Flows]:
+@asynccontextmanager
+async def watching(database: Database, home: Path) -> AsyncIterator[Flows]:
+    """A launched room that starts and looks, and works on nothing."""
     flows = Flows(Settings.load(home=home, executor_id="watcher"), database, pace=PACE)
     register(flows, database)
-    yield flows
+    await flows.launch(works=False)
+    try:
+        yield flows
+    finally:
+        await flows.close()
+
+
+async def start_lines(
+    flows: Flows, caller: Caller, runs: int, *, steps: int, seconds: float
+) -> list[str]:
+    """Start that many runs of `lines`; their ids."""
+    payload = {"steps": steps, "seconds": seconds}
+    return [await start(flows, caller, "lines", payload=payload) for _ in range(runs)]
 
 
 async def test_a_killed_worker_is_replaced(lines: Database, tmp_path: Path, alice: Caller) -> None:
     """The fast one: two runs, one kill, another process takes over at once."""
     home = tmp_path / "home"
-    with watching(lines, home) as flows:
-        await flows.launch(works=False)
-        payload = {"steps": 6, "seconds": 0.1}
-        ids = [await start(flows, alice, "lines", payload=payload) for _ in range(2)]
+    async with watching(lines, home) as flows:
+        ids = await start_lines(flows, alice, 2, steps=6, seconds=0.1)
         with worker(lines, home, "one") as first:
             await until(lambda: lines_written(lines) >= 4)
             kill(first)
@@ -126,7 +137,6 @@ async def test_a_killed_worker_is_replaced(lines: Database, tmp_path: Path, alic
         with worker(lines, home, "two"):
             for run_id in ids:
                 await flows.wait(alice, run_id)
-        await flows.close()
     check(lines, runs=2, steps=6, kills=1)
 
 
@@ -137,27 +147,25 @@ async def test_a_run_that_kills_its_worker_takes_no_other_along(
 ) -> None:
     """Beside it are runs whose steps take longer than it takes to kill."""
     home = tmp_path / "home"
-    with watching(lines, home) as flows:
-        await flows.launch(works=False)
+    async with watching(lines, home) as flows:
         harm = await start(flows, alice, "harm")
-        payload = {"steps": 1, "seconds": 0.4}
-        for _ in range(CONCURRENCY - 1):
-            await start(flows, alice, "lines", payload=payload)
+        await start_lines(flows, alice, CONCURRENCY - 1, steps=1, seconds=0.4)
+
+        def over() -> bool:
+            return not count(lines, RunState.QUEUED, RunState.RUNNING)
+
+        async def until_dead_or_over(process: subprocess.Popen[str]) -> None:
+            await until(lambda: process.poll() is not None or over())
+
         deaths = 0
-        while count(lines, RunState.QUEUED, RunState.RUNNING):
+        while not over():
             with worker(lines, home, "one") as process:
-                await until(
-                    lambda process=process: (  # type: ignore[misc]
-                        process.poll() is not None
-                        or not count(lines, RunState.QUEUED, RunState.RUNNING)
-                    )
-                )
+                await until_dead_or_over(process)
                 deaths += process.returncode == -signal.SIGKILL
         assert deaths == MOST_ATTEMPTS
         view = await flows.show(alice, harm)
         assert view.state is RunState.FAILED
         assert count(lines, RunState.DONE) == CONCURRENCY - 1
-        await flows.close()
 
 
 @pytest.mark.slow
@@ -168,10 +176,8 @@ async def test_one_process_on_sqlite_is_killed_again_and_again(
 ) -> None:
     chance = random.Random(seed)
     home = tmp_path / "home"
-    with watching(lines, home) as flows:
-        await flows.launch(works=False)
-        for _ in range(20):
-            await start(flows, alice, "lines", payload={"steps": 5, "seconds": 0.02})
+    async with watching(lines, home) as flows:
+        await start_lines(flows, alice, 20, steps=5, seconds=0.02)
         kills = 0
         while count(lines, RunState.DONE) < 20 and kills < 8:
             with worker(lines, home, "only") as process:
@@ -180,7 +186,6 @@ async def test_one_process_on_sqlite_is_killed_again_and_again(
                 kills += 1
         with worker(lines, home, "only"):
             await until(lambda: count(lines, RunState.DONE) == 20)
-        await flows.close()
     check(lines, runs=20, steps=5, kills=kills + 1)
 
 
@@ -189,10 +194,8 @@ async def test_one_process_on_sqlite_is_killed_again_and_again(
 async def test_three_workers_and_two_kills(lines: Database, tmp_path: Path, alice: Caller) -> None:
     chance = random.Random(4)
     home = tmp_path / "home"
-    with watching(lines, home) as flows:
-        await flows.launch(works=False)
-        for _ in range(60):
-            await start(flows, alice, "lines", payload={"steps": 4, "seconds": 0.2})
+    async with watching(lines, home) as flows:
+        await start_lines(flows, alice, 60, steps=4, seconds=0.2)
         with (
             worker(lines, home, "one") as one,
             worker(lines, home, "two") as two,
@@ -204,7 +207,6 @@ async def test_three_workers_and_two_kills(lines: Database, tmp_path: Path, alic
                 kill(victim)
             assert count(lines, RunState.DONE) < 60
             await until(lambda: count(lines, RunState.DONE) == 60)
-        await flows.close()
     check(lines, runs=60, steps=4, kills=2)
 
 
@@ -214,10 +216,8 @@ async def test_a_worker_elsewhere_is_given_up_when_it_stays_silent(
     lines: Database, tmp_path: Path, alice: Caller
 ) -> None:
     home = tmp_path / "home"
-    with watching(lines, home) as flows:
-        await flows.launch(works=False)
-        for _ in range(3):
-            await start(flows, alice, "lines", payload={"steps": 5, "seconds": 0.1})
+    async with watching(lines, home) as flows:
+        await start_lines(flows, alice, 3, steps=5, seconds=0.1)
         with worker(lines, home, "far") as far:
             await until(lambda: lines_written(lines) >= 4)
             kill(far)
@@ -227,7 +227,6 @@ async def test_a_worker_elsewhere_is_given_up_when_it_stays_silent(
         )
         with worker(lines, home, "near"):
             await until(lambda: count(lines, RunState.DONE) == 3)
-        await flows.close()
     check(lines, runs=3, steps=5, kills=1)
 
 
@@ -238,17 +237,14 @@ async def test_a_frozen_worker_that_wakes_up_does_no_harm(
 ) -> None:
     """Taken for dead while it was suspended, it finds that its runs are another's."""
     home = tmp_path / "home"
-    with watching(lines, home) as flows:
-        await flows.launch(works=False)
-        for _ in range(4):
-            await start(flows, alice, "lines", payload={"steps": 30, "seconds": 0.1})
+    async with watching(lines, home) as flows:
+        await start_lines(flows, alice, 4, steps=30, seconds=0.1)
         with worker(lines, home, "sleepy") as sleepy, worker(lines, home, "awake"):
             await until(lambda: lines_written(lines) >= 8)
             os.kill(sleepy.pid, signal.SIGSTOP)
             await asyncio.sleep(PACE.dead_after + 1)
             os.kill(sleepy.pid, signal.SIGCONT)
             await until(lambda: count(lines, RunState.DONE) == 4)
-            await start(flows, alice, "lines", payload={"steps": 30, "seconds": 0.01})
+            await start_lines(flows, alice, 1, steps=30, seconds=0.01)
             await until(lambda: count(lines, RunState.DONE) == 5)
-        await flows.close()
     check(lines, runs=5, steps=30, kills=1)

@@ -13,8 +13,8 @@ from stoa.base.identity.caller import Caller
 from stoa.core.flows.flows import RunState
 from stoa.wiring import migration_folders
 from tests.conftest import lacking, two_workspaces
-from tests.core.flows.conftest import start, until
-from tests.core.flows.test_kill import check, count, watching, worker
+from tests.core.flows.conftest import until
+from tests.core.flows.test_kill import check, count, start_lines, watching, worker
 from tests.core.flows.worker_process import LINES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
@@ -36,19 +36,13 @@ async def test_runs_outlast_restarts(mode: str, tmp_path: Path, alice: Caller) -
         database.write_now(two_workspaces, workspace=EVERY_WORKSPACE)
         LINES.create(database.engine)
         home = tmp_path / "home"
-        with (
-            watching(database, home) as flows,
-            worker(database, home, "one"),
-            worker(database, home, "two"),
-        ):
-            await flows.launch(works=False)
-            for _ in range(60):
-                await start(flows, alice, "lines", payload={"steps": 4, "seconds": 0.05})
-            for enough in (10, 25, 40):
-                await until(partial(_has_done, database, enough))
-                await asyncio.to_thread(server.restart, mode)
-            await until(lambda: count(database, RunState.DONE, RunState.FAILED) == 60)
-            await flows.close()
+        async with watching(database, home) as flows:
+            with worker(database, home, "one"), worker(database, home, "two"):
+                await start_lines(flows, alice, 60, steps=4, seconds=0.05)
+                for enough in (10, 25, 40):
+                    await until(partial(_has_done, database, enough))
+                    await asyncio.to_thread(server.restart, mode)
+                await until(lambda: count(database, RunState.DONE, RunState.FAILED) == 60)
         check(database, runs=60, steps=4, kills=6)
         database.close()
 

@@ -216,27 +216,26 @@ async def test_a_run_outlives_any_number_of_updates(
 
 async def test_work_that_lasts_is_no_harm(build: Build, alice: Caller, database: Database) -> None:
     """Machines that are taken away every few hours interrupt a long step more than eight times."""
-    flows, gate = build(pace=replace(QUICK, settled=0.05)), asyncio.Event()
+    watcher, worker = build("watcher"), build("worker", pace=replace(QUICK, settled=0.05))
+    gate = asyncio.Event()
 
     async def work(run: RunView, caller: Caller, payload: dict[str, Any]) -> dict[str, Any]:
-        await flows.step("wait", gate.wait)
+        await worker.step("wait", gate.wait)
         return {}
 
-    flows.register("work", work)
-    await flows.launch(works=False)
-    run_id = await start(flows, alice)
+    watcher.register("work", work)
+    worker.register("work", work)
+    await watcher.launch(works=False)
+    run_id = await start(watcher, alice)
     most = sa.update(Run).values(attempts=MOST_ATTEMPTS - 1)
     await asyncio.to_thread(change, database, most)
-    await flows.close()
-    flows = build(pace=replace(QUICK, settled=0.05))
-    flows.register("work", work)
-    await flows.launch()
+    await worker.launch()
     query = sa.select(Run.attempts)
     await until(
         lambda: database.read_now(lambda s: s.scalar(query), workspace=EVERY_WORKSPACE) == 1
     )
     gate.set()
-    assert (await flows.wait(alice, run_id)).state is RunState.DONE
+    assert (await watcher.wait(alice, run_id)).state is RunState.DONE
 
 
 async def test_a_closed_one_is_not_launched_again(flows: Flows) -> None:

@@ -21,8 +21,16 @@ import itertools
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -40,7 +48,6 @@ from stoa.core.flows import runs
 from stoa.core.flows.engine import Engine, Pace
 from stoa.core.flows.records import Record, as_stoa_error, read_error, write_error
 from stoa.core.flows.run import ENDED, RunState, RunView, Workflow
-from stoa.core.flows.tables import Run
 from stoa.core.flows.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -140,7 +147,8 @@ class Execution:
             if begun is None:
                 self._watch.ring(run_id, ended=True)
             else:
-                await self._work_on(begun)
+                async with _after(self._pace.settled, partial(self._forgive, [run_id])):
+                    await self._work_on(begun)
         except Exception as error:
             _let_go_if_lost(error)
             raise
@@ -152,10 +160,6 @@ class Execution:
         run_id = begun.view.id
         work = Work(run_id, begun.caller.workspace_id, begun.round, begun.attempts > 1)
         _current.set(work)
-        loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
-        settled = loop.call_later(
-            self._pace.settled, lambda: tasks.add(asyncio.create_task(self._forgive([run_id])))
-        )
         try:
             if begun.attempts > MOST_ATTEMPTS:
                 raise Bug(
@@ -181,8 +185,6 @@ class Execution:
         else:
             end = partial(runs.finish, run_id=run_id, result=result)
             await self._write(run_id, end, ends=True)
-        finally:
-            settled.cancel()
 
     def _workflow(self, begun: _Begun) -> Workflow:
         if begun.workflow not in self._workflows:
@@ -226,21 +228,15 @@ class Execution:
         self, inside: Work, name: str, record: Record, work: Callable[[], Awaitable[Any]]
     ) -> dict[str, Any]:
         started = time.monotonic()
-        tasks: set[asyncio.Task[None]] = set()
         tell = partial(self._note, inside, "step", {"name": name, "state": "started"}, ".started")
-        later = asyncio.get_running_loop().call_later(
-            _LONG_STEP, lambda: tasks.add(asyncio.create_task(tell()))
-        )
         kept: dict[str, Any]
-        try:
-            kept = {"result": record.write(await work())}
-        except Exception as error:  # noqa: BLE001 - the edge: it becomes the step's record
-            _let_go_if_lost(error)
-            told = as_stoa_error(error, where=f"step {name} of run {inside.run_id}")
-            kept = {"error": write_error(told), "step": inside.step}
-        finally:
-            later.cancel()
-        await asyncio.gather(*tasks)
+        async with _after(_LONG_STEP, tell):
+            try:
+                kept = {"result": record.write(await work())}
+            except Exception as error:  # noqa: BLE001 - the edge: it becomes the step's record
+                _let_go_if_lost(error)
+                told = as_stoa_error(error, where=f"step {name} of run {inside.run_id}")
+                kept = {"error": write_error(told), "step": inside.step}
         await self._say_held(inside)
         told_data = {
             "name": name,
@@ -355,9 +351,9 @@ class Execution:
 
     async def _forgive(self, run_ids: Sequence[str]) -> None:
         """Their starts so far were no sign of harm. What can't be written now is as it was."""
-        query = sa.update(Run).where(Run.id.in_(run_ids), Run.attempts > 1).values(attempts=1)
+        forgive = partial(runs.forgive, run_ids=run_ids)
         with suppress(SetupError):
-            await self._database.write(lambda s: s.execute(query), workspace=EVERY_WORKSPACE)
+            await self._database.write(forgive, workspace=EVERY_WORKSPACE)
 
     async def _write(
         self, run_id: str, work: Callable[[Session], Any], *, ends: bool = False
@@ -365,6 +361,22 @@ class Execution:
         result = await self._database.write(work, workspace=EVERY_WORKSPACE)
         self._watch.ring(run_id, ended=ends)
         return result
+
+
+@asynccontextmanager
+async def _after(
+    seconds: float, work: Callable[[], Coroutine[Any, Any, None]]
+) -> AsyncIterator[None]:
+    """Do `work` beside the block once that has taken so long; what was begun is waited for."""
+    tasks: set[asyncio.Task[None]] = set()
+    later = asyncio.get_running_loop().call_later(
+        seconds, lambda: tasks.add(asyncio.create_task(work()))
+    )
+    try:
+        yield
+    finally:
+        later.cancel()
+    await asyncio.gather(*tasks)
 
 
 def _begin(session: Session, run_id: str, rested: bool = False) -> _Begun | int | None:

@@ -5,6 +5,7 @@ numbered without gaps, a reader never sees number 5 before number 4, and a run e
 however often its last lines are replayed. This file knows no queue and no DBOS.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -202,6 +203,12 @@ def fail(session: Session, run_id: str, error: StoaError, failed_step: int | Non
     run.error = write_error(error)
     run.failed_step = failed_step
     move(session, run, RunState.FAILED, error=run.error)
+
+
+def forgive(session: Session, run_ids: Sequence[str]) -> None:
+    """Count their starts as one: none of them was a sign of harm."""
+    again = sa.update(Run).where(Run.id.in_(run_ids), Run.attempts > 1)
+    session.execute(again.values(attempts=1))
 
 
 def progress(
