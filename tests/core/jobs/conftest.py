@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from stoa.base.database import Database
@@ -16,7 +15,7 @@ from stoa.base.settings import Settings
 from stoa.core.jobs.following import Pace
 from stoa.core.jobs.job import JobState, Launch
 from stoa.core.jobs.jobs import Jobs
-from stoa.core.jobs.processes import MARK
+from stoa.core.jobs.processes import living
 from stoa.core.registry.registry import Registry
 
 ROOT = Path(__file__).parents[3]
@@ -91,11 +90,4 @@ async def state_of(jobs: Jobs, caller: Caller, job_id: str, state: JobState) -> 
 
 def processes_of(job_id: str) -> list[int]:
     """Numbers of all living processes of a job: its guard, its process, and theirs."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == job_id:
-                found.append(process.pid)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
+    return [process.pid for process in living(job_id)]

@@ -73,7 +73,7 @@ def tell(handle: Handle, job_id: str) -> None:
 def end_all(job_id: str) -> int:
     """SIGKILL to every process of a job on this machine, wherever in the tree; how many. Blocking."""
     ended = 0
-    while found := _of_job(job_id):
+    while found := living(job_id):
         for process in found:
             try:
                 process.kill()
@@ -84,7 +84,8 @@ def end_all(job_id: str) -> int:
     return ended
 
 
-def _of_job(job_id: str) -> list[psutil.Process]:
+def living(job_id: str) -> list[psutil.Process]:
+    """Every process of a job on this machine that lives, wherever in the tree. Blocking."""
     found = []
     for process in psutil.process_iter():
         try:
