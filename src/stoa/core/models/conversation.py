@@ -17,13 +17,13 @@ from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
-from pydantic_ai.usage import RequestUsage, RunUsage, UsageLimits
+from pydantic_ai.usage import RunUsage, UsageLimits
 
 from stoa.base.errors import ProviderError
 from stoa.core.models.failures import provider_error
 from stoa.core.models.ledger import Ledger, Subject
 from stoa.core.models.limits import Estimate
-from stoa.core.models.prices import estimate
+from stoa.core.models.prices import estimate, priced
 from stoa.core.models.providers import Catalogue
 
 _MOST_ROUNDS = 12
@@ -133,7 +133,7 @@ class Speaker:
                             yield event
                     finally:  # a stream that is hung up has been used, too
                         response = stream.get()
-                        usage.incr(_priced(response))
+                        usage.incr(priced(response))
             except AgentRunError as error:
                 raise provider_error(error, name) from error
         yield Spoken(response, name, usage)
@@ -153,7 +153,7 @@ async def _request(
         )
     except AgentRunError as error:
         raise provider_error(error, name) from error
-    usage.incr(_priced(response))
+    usage.incr(priced(response))
     return response
 
 
@@ -172,13 +172,3 @@ async def _work(model: Model, conversation: Conversation, usage: RunUsage) -> Mo
 
 def _most(model: Model, conversation: Conversation) -> Estimate:
     return estimate(model, conversation.characters, conversation.settings.get("max_tokens", 4096))
-
-
-def _priced(response: ModelResponse) -> RequestUsage:
-    usage = response.usage
-    if usage.cost is None:
-        try:
-            usage.cost = response.cost().total_price
-        except (LookupError, ValueError):  # no known price, or the provider named no usage
-            usage.cost = None
-    return usage

@@ -121,8 +121,8 @@ class Models:
     ) -> Reply[Out]:
         started = time.perf_counter()
         if name == OFFLINE:
-            async with self._ledger.entry(subject, OFFLINE) as usage:
-                output = await self._asker.ask_twin(question, usage, on_partial)
+            async with self._ledger.entry(subject, OFFLINE):
+                output = await self._asker.ask_twin(question, on_partial)
             return Reply(output, OFFLINE, seconds=time.perf_counter() - started)
         model = await self._catalogue.model(name)
         most = estimate(model, question.characters, question.prompt.head.max_tokens)

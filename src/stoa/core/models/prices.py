@@ -1,6 +1,7 @@
-"""What a call can cost at most, reckoned before it is made. Prices come from genai-prices."""
+"""What a call can cost at most, reckoned before it is made, and what it cost. Prices come from genai-prices."""
 
 from genai_prices import calc_price
+from pydantic_ai.messages import ModelResponse
 from pydantic_ai.models import Model
 from pydantic_ai.usage import RequestUsage
 
@@ -27,3 +28,14 @@ def estimate(model: Model, characters: int, max_tokens: int) -> Estimate:
 def tokens_of(characters: int) -> Estimate:
     """The most that reading so many characters comes to, in tokens."""
     return Estimate(int(characters / _CHARACTERS_PER_TOKEN) + 1)
+
+
+def priced(response: ModelResponse) -> RequestUsage:
+    """What an answer used, with its price where that is known."""
+    usage = response.usage
+    if usage.cost is None:
+        try:
+            usage.cost = response.cost().total_price
+        except (LookupError, ValueError):  # no known price, or the provider named no usage
+            usage.cost = None
+    return usage
