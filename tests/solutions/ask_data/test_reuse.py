@@ -85,11 +85,10 @@ async def test_an_edited_question_is_asked_anew(asked: Desk) -> None:
 @pytest.fixture
 async def stored(asked: Desk) -> Any:
     """Stores questions as answered, and looks which of them a new one would reuse."""
-    from stoa.solutions.ask_data.connections import find  # noqa: PLC0415
     from stoa.solutions.ask_data.knowing import know  # noqa: PLC0415
 
     call = asked.house.as_call(asked.caller, asked.house.solutions["ask_data"])
-    known = await know(call, await find(call, "bikes"))
+    known = await know(call, "bikes")
     today = literals._TODAY
 
     async def keep(question: str) -> None:
@@ -122,6 +121,20 @@ async def test_no_edited_question_is_ever_answered_by_its_neighbour(stored: Any)
     assert false == []
     for question in questions:
         assert await look(question), question
+
+
+async def test_the_same_words_are_found_without_comparing_meanings(
+    asked: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await asked.one(TRIPS)
+
+    async def embed(*_: object, **__: object) -> None:
+        raise AssertionError("the same words need no vector")
+
+    monkeypatch.setattr(asked.house.platform.models, "embed", embed)
+    again = await asked.one(f"  {TRIPS[:-1]} ")
+    assert again.reuse.used
+    assert again.sql_answer == first.sql_answer
 
 
 @pytest.mark.parametrize("good", [True, False])

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from stoa.core.tables.catalogue import Catalogue, Column, ForeignKey, Table
+from stoa.core.tables.guard import Policy
 from stoa.solutions.ask_data.cards import card, within_budget
 from stoa.solutions.ask_data.charting import suggest
 from stoa.solutions.ask_data.choosing import _with_neighbours
 from stoa.solutions.ask_data.exporting import as_parquet
+from stoa.solutions.ask_data.knowing import Known
 from stoa.solutions.ask_data.results import cell, heading, told
 from stoa.solutions.ask_data.schema import ResultColumn, ResultTable
+from stoa.solutions.ask_data.tables import ConnectionRow
 from stoa.solutions.ask_data.writing import write
 
 VALUES: list[tuple[Any, Any]] = [
@@ -115,7 +118,8 @@ def test_neighbours_come_along() -> None:
     customer, product = wide("customer"), wide("product")
     order, line = wide("order", "customer"), wide("line", "order", "product")
     catalogue = Catalogue(dialect="sqlite", tables=(customer, product, order, line, wide("log")))
-    chosen = [table.name for table in _with_neighbours(catalogue, [customer, line])]
+    known = Known(ConnectionRow(), catalogue, Policy(), catalogue, "")
+    chosen = [table.name for table in _with_neighbours(known, [customer, line])]
     assert chosen[:2] == ["customer", "line"]
     assert set(chosen[2:]) == {"order", "product"}
 

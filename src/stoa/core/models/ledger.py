@@ -147,22 +147,27 @@ def _book(session: Session, line: dict[str, Any], hold: str | None) -> None:
 
 
 def _add_to_day(session: Session, line: dict[str, Any]) -> None:
-    postgres = session.get_bind().dialect.name == "postgresql"
-    insert = postgresql.insert if postgres else sqlite.insert
-    used: dict[str, Any] = {
+    used = {
+        "workspace_id": line["workspace_id"],
+        "day": line["day"],
         "requests": 1,
         "tokens": line["input_tokens"] + line["output_tokens"],
         "cost_usd": line["cost_usd"] or 0.0,
     }
-    statement = insert(ModelUsage).values(
-        workspace_id=line["workspace_id"], day=line["day"], **used
-    )
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["workspace_id", "day"],
-            set_={name: getattr(ModelUsage, name) + value for name, value in used.items()},
-        )
-    )
+    session.execute(_ADD[session.get_bind().dialect.name], used)
+
+
+def _adding(insert: Any) -> Any:
+    """Adds a row's figures to those of its day. Made once: making it costs more than running it."""
+    statement = insert(ModelUsage)
+    summed = {
+        name: getattr(ModelUsage, name) + statement.excluded[name]
+        for name in ("requests", "tokens", "cost_usd")
+    }
+    return statement.on_conflict_do_update(index_elements=["workspace_id", "day"], set_=summed)
+
+
+_ADD = {"sqlite": _adding(sqlite.insert), "postgresql": _adding(postgresql.insert)}
 
 
 def _summary(since: datetime) -> Any:

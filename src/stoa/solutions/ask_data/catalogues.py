@@ -35,8 +35,7 @@ _VERSIONS_KEPT = 10
 
 async def catalogue(call: Call, request: ShowCatalogue) -> CatalogueView:
     """Show the tables of a database as you may see them: columns, keys, values, descriptions."""
-    row = await find(call, request.database)
-    known = await know(call, row)
+    known = await know(call, request.database)
     tables = known.seen.tables
     if request.table:
         tables = (seen_table(known.seen, request.table),)
@@ -45,8 +44,8 @@ async def catalogue(call: Call, request: ShowCatalogue) -> CatalogueView:
         tables = tuple(each for each in tables if wanted in f"{each.key} {words_of(each)}".lower())
     page = tables[request.offset : request.offset + request.limit]
     return CatalogueView(
-        database=row.id,
-        name=row.name,
+        database=known.connection.id,
+        name=known.connection.name,
         catalogue=known.seen.model_copy(update={"tables": page}),
         total=len(tables),
     )
@@ -57,8 +56,7 @@ async def describe(call: Call, request: Describe) -> Done:
 
     An empty description takes your words away; the drafted ones come back.
     """
-    row = await find(call, request.database)
-    known = await know(call, row)
+    known = await know(call, request.database)
     table = seen_table(known.seen, request.table)
     if request.column and table.column(request.column) is None:
         names = ", ".join(column.name for column in table.columns[:20])
@@ -68,17 +66,16 @@ async def describe(call: Call, request: Describe) -> Done:
     key = (request.table, request.column)
     await call.platform.database.write(
         lambda session: write_descriptions(
-            session, call.caller, row.id, {key: request.description}
+            session, call.caller, known.connection.id, {key: request.description}
         ),
         workspace=call.caller.workspace_id,
     )
-    return Done(id=row.id)
+    return Done(id=known.connection.id)
 
 
 async def import_descriptions(call: Call, request: ImportDescriptions) -> Imported:
     """Take descriptions over from a CSV file with the columns table, description and maybe column."""
-    row = await find(call, request.database)
-    known = await know(call, row)
+    known = await know(call, request.database)
     lines = _lines(await _content(call, request))
     names = {table.key.lower(): table for table in known.seen.tables}
     texts: dict[tuple[str, str], str] = {}
@@ -91,7 +88,7 @@ async def import_descriptions(call: Call, request: ImportDescriptions) -> Import
             continue
         texts[table.key, columns.get(column_name.lower(), "")] = text
     version = await call.platform.database.write(
-        lambda session: write_descriptions(session, call.caller, row.id, texts),
+        lambda session: write_descriptions(session, call.caller, known.connection.id, texts),
         workspace=call.caller.workspace_id,
     )
     return Imported(described=len(texts), unknown=unknown[:1000], version=version)
@@ -110,8 +107,7 @@ async def _content(call: Call, request: ImportDescriptions) -> bytes:
 
 async def export(call: Call, request: DatabaseRequest) -> Export:
     """Export the catalogue as you may see it as schema.json."""
-    row = await find(call, request.database)
-    known = await know(call, row)
+    known = await know(call, request.database)
     content = known.seen.model_dump(mode="json")
     text = json.dumps(content, ensure_ascii=False, indent=1)
     return Export(name="schema.json", media_type="application/json", text=text)
@@ -126,7 +122,7 @@ async def refresh(call: Call, request: DatabaseRequest) -> Refreshed:
     found = await call.platform.database.write(
         lambda session: _refresh(session, row.id, fresh), workspace=call.caller.workspace_id
     )
-    policy = (await know(call, row)).policy
+    policy = (await know(call, row.id)).policy
     views = {table.key for table in fresh.tables if table.is_view}
 
     def shown(keys: list[str]) -> list[str]:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from stoa.base.database import new_id
 from stoa.contract import Call
 from stoa.core.language.words import content_stems
-from stoa.core.tables.catalogue import Catalogue, Table
+from stoa.core.tables.catalogue import Table
 from stoa.solutions.ask_data.cards import card, within_budget
 from stoa.solutions.ask_data.knowing import Known, words_of
 from stoa.solutions.ask_data.tables import TableVectorsRow
@@ -45,7 +45,7 @@ async def choose_tables(
     order = sorted(range(len(tables)), key=lambda place: (-scores[place], place))
     least = scores[order[0]] * _LEAST_OF_BEST
     best = [tables[place] for place in order[:_BEST] if scores[place] >= least]
-    return _with_neighbours(known.seen, best)
+    return _with_neighbours(known, best)
 
 
 def described_tables(tables: Sequence[Table]) -> list[str]:
@@ -73,21 +73,16 @@ def _names_value(table: Table, question: str) -> bool:
     )
 
 
-def _with_neighbours(catalogue: Catalogue, best: Sequence[Table]) -> list[Table]:
+def _with_neighbours(known: Known, best: Sequence[Table]) -> list[Table]:
     """The best tables, then those that lie between two of them, then what they refer to."""
     chosen = {table.key: table for table in best}
-    links: dict[str, set[str]] = {}
-    for table in catalogue.tables:
-        for key in table.foreign_keys:
-            links.setdefault(table.key, set()).add(key.to_table)
-            links.setdefault(key.to_table, set()).add(table.key)
     between = [
-        table for table in catalogue.tables
-        if table.key not in chosen and len(links.get(table.key, set()) & chosen.keys()) >= 2
+        table for table in known.seen.tables
+        if table.key not in chosen and len(known.joined.get(table.key, set()) & chosen.keys()) >= 2
     ]  # fmt: skip
     referred = [
         found for table in best for key in table.foreign_keys
-        if key.to_table not in chosen and (found := catalogue.table(key.to_table)) is not None
+        if key.to_table not in chosen and (found := known.seen.table(key.to_table)) is not None
     ]  # fmt: skip
     for table in [*between, *referred]:
         if len(chosen) < _MOST:

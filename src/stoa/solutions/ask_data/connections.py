@@ -137,15 +137,16 @@ async def disconnect(call: Call, request: DatabaseRequest) -> Done:
 
 async def find(call: Call, name: str) -> ConnectionRow:
     """The connection of that id or name in the caller's workspace. Raises NotFound."""
+    return await call.platform.database.read(
+        lambda session: named(session, name), workspace=call.caller.workspace_id
+    )
 
-    def load(session: Session) -> ConnectionRow | None:
-        return session.scalar(
-            sa.select(ConnectionRow).where(
-                sa.or_(ConnectionRow.id == name, ConnectionRow.name == name)
-            )
-        )
 
-    row = await call.platform.database.read(load, workspace=call.caller.workspace_id)
+def named(session: Session, name: str) -> ConnectionRow:
+    """The connection of that id or name. Raises NotFound."""
+    row = session.scalar(
+        sa.select(ConnectionRow).where(sa.or_(ConnectionRow.id == name, ConnectionRow.name == name))
+    )
     if row is None:
         raise NotFound(
             f"There is no database '{name}'.",

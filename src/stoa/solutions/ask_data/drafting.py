@@ -13,7 +13,6 @@ from stoa.core.tables.catalogue import Table
 from stoa.solutions.ask_data import offline
 from stoa.solutions.ask_data.cards import card, without_values
 from stoa.solutions.ask_data.catalogues import write_descriptions
-from stoa.solutions.ask_data.connections import find
 from stoa.solutions.ask_data.knowing import know
 from stoa.solutions.ask_data.prompting import DescribeInputs, Description
 from stoa.solutions.ask_data.schema import Draft, Drafted
@@ -23,8 +22,7 @@ DESCRIBE = Prompt(Path("prompts/describe.md"), twin=offline.describe)
 
 async def draft(call: Call, request: Draft) -> Drafted:
     """Draft descriptions of tables that have none yet; correct them with `describe`."""
-    row = await find(call, request.database)
-    known = await know(call, row)
+    known = await know(call, request.database)
     bare = [table for table in known.seen.tables if not table.description][: request.tables]
     texts: dict[tuple[str, str], str] = {}
     answered_by = ""
@@ -40,7 +38,7 @@ async def draft(call: Call, request: Draft) -> Drafted:
         texts[table.key, ""] = text.strip()[:2000]
 
     def keep(session: Session) -> int:
-        return write_descriptions(session, call.caller, row.id, texts, new_only=True)
+        return write_descriptions(session, call.caller, known.connection.id, texts, new_only=True)
 
     version = await call.platform.database.write(keep, workspace=call.caller.workspace_id)
     return Drafted(described=len(texts), version=version, answered_by=answered_by)

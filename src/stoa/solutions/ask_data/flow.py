@@ -31,7 +31,7 @@ from stoa.solutions.ask_data import offline
 from stoa.solutions.ask_data.charting import suggest
 from stoa.solutions.ask_data.checking import evidence_of, unfounded
 from stoa.solutions.ask_data.choosing import choose_tables, described_tables
-from stoa.solutions.ask_data.connections import find, opened
+from stoa.solutions.ask_data.connections import opened
 from stoa.solutions.ask_data.keeping import keep_answer
 from stoa.solutions.ask_data.knowing import Known, know
 from stoa.solutions.ask_data.prompting import EnglishInputs, Example, Failure, SqlDraft, SqlInputs
@@ -68,18 +68,17 @@ async def ask(call: Call, request: Ask) -> Answers:
 
     Further questions follow up the one before: each changes a part of it.
     """
-    connection = await find(call, request.database)
-    known = await know(call, connection)
+    known = await know(call, request.database)
     answers: list[Answer] = []
     for number, question in enumerate(request.questions):
         asking = Asking(call, known, request, question, number, tuple(answers))
         answers.append(await asking.answer())
-    return Answers(database=connection.id, answers=answers)
+    return Answers(database=known.connection.id, answers=answers)
 
 
 async def run_sql(call: Call, request: RunSql) -> Answer:
     """Run a query of your own: the same guard, the same policy, the same limits."""
-    known = await know(call, await find(call, request.database))
+    known = await know(call, request.database)
     asked = Ask(database=request.database, question=request.question or "SQL", rows=request.rows)
     asking = Asking(call, known, asked, request.question, 0, ())
     return await asking.run_given(request.sql)

@@ -20,6 +20,7 @@ from stoa.core.language.words import content_stems
 from stoa.core.tables.catalogue import Catalogue, Column, Table
 from stoa.core.tables.guard import Policy
 from stoa.solutions.ask_data.cards import visible
+from stoa.solutions.ask_data.connections import named
 from stoa.solutions.ask_data.results import heading
 from stoa.solutions.ask_data.tables import CatalogueRow, ConnectionRow, DescriptionRow, PolicyRow
 
@@ -45,15 +46,25 @@ class Known:
         """The stems of each seen table's names and words."""
         return [frozenset(content_stems(words_of(table))) for table in self.seen.tables]
 
+    @cached_property
+    def joined(self) -> dict[str, set[str]]:
+        """By the key of a seen table, the tables that a foreign key ties to it, either way."""
+        joined: dict[str, set[str]] = {}
+        for table in self.seen.tables:
+            for key in table.foreign_keys:
+                joined.setdefault(table.key, set()).add(key.to_table)
+                joined.setdefault(key.to_table, set()).add(table.key)
+        return joined
+
 
 _known: OrderedDict[tuple[str, int, str, str], Known] = OrderedDict()
 
 
-async def know(call: Call, connection: ConnectionRow) -> Known:
-    """What the caller's role may know of a database now."""
+async def know(call: Call, database: str) -> Known:
+    """What the caller's role may know now of the database of that id or name. Raises NotFound."""
 
     def look(session: Session) -> tuple[ConnectionRow, Policy]:
-        row = session.get(ConnectionRow, connection.id) or connection
+        row = named(session, database)
         return row, policy_of(session, row.id, call.caller.role)
 
     row, policy = await call.platform.database.read(look, workspace=call.caller.workspace_id)

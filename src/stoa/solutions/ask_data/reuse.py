@@ -64,7 +64,7 @@ def scope_of(known: Known, history: Sequence[str]) -> str:
         known.connection.id,
         str(known.connection.version),
         known.policy_digest,
-        *map(_wording, history),
+        *map(_words, history),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -75,41 +75,68 @@ async def find_nearest(
     """The stored pair that asks the same, or the nearest ones as examples."""
     asked = fingerprint(question, known.seen, today)
     models, workspace = call.platform.models, call.caller.workspace_id
-    vector = (await models.embed([question], workspace=workspace, kind="query"))[0]
     scope, space = scope_of(known, history), models.embedder.name
 
-    def load(session: Session) -> list[PairRow]:
-        return list(
-            session.scalars(
-                sa.select(PairRow)
-                .where(PairRow.scope == scope, PairRow.space == space, PairRow.state != BAD)
-                .order_by(PairRow.state == NEW, PairRow.at.desc())
-                .limit(_MOST_PAIRS)
-            )
-        )
+    def look(session: Session) -> PairRow | dict[str, bytes]:
+        worded = _worded(session, scope, question)
+        if worded is not None and _asks(asked, worded):
+            return worded
+        return _vectors(session, scope, space)
 
-    pairs = await call.platform.database.read(load, workspace=workspace)
-    if not pairs:
+    stored = await call.platform.database.read(look, workspace=workspace)
+    if isinstance(stored, PairRow):  # nothing need be compared by meaning
+        return Nearest(_reuse_of(stored), pair=stored, asked=asked)
+    vector = (await models.embed([question], workspace=workspace, kind="query"))[0]
+    if not stored:
         found = not_looked("no earlier question")
     else:
-        vectors = np.frombuffer(b"".join(pair.vector for pair in pairs), dtype=np.float32)
-        nearness = vectors.reshape(len(pairs), -1) @ vector
+        vectors = np.frombuffer(b"".join(stored.values()), dtype=np.float32)
+        nearness = dict(zip(stored, vectors.reshape(len(stored), -1) @ vector, strict=True))
+        best = sorted(nearness, key=nearness.__getitem__, reverse=True)[:_COMPARED]
+        near = [each for each in best if nearness[each] >= _AN_EXAMPLE]
+        pairs = await call.platform.database.read(
+            lambda session: _pairs(session, near), workspace=workspace
+        )
         found = _compare(asked, pairs, nearness)
     found.asked, found.vector = asked, vector
     return found
 
 
-def _compare(asked: Fingerprint, pairs: Sequence[PairRow], nearness: np.ndarray) -> Nearest:
-    order = np.argsort(-nearness, kind="stable")[:_COMPARED]
-    near = [pairs[place] for place in order if nearness[place] >= _NEAR]
+def _worded(session: Session, scope: str, question: str) -> PairRow | None:
+    """The pair that was asked in the same words."""
+    return session.scalar(
+        sa.select(PairRow).where(
+            PairRow.scope == scope, PairRow.wording == _wording(question), PairRow.state != BAD
+        )
+    )
+
+
+def _vectors(session: Session, scope: str, space: str) -> dict[str, bytes]:
+    """By id, what the pairs that may be compared mean: good ones first, then the newest."""
+    statement = (
+        sa.select(PairRow.id, PairRow.vector)
+        .where(PairRow.scope == scope, PairRow.space == space, PairRow.state != BAD)
+        .order_by(PairRow.state == NEW, PairRow.at.desc())
+        .limit(_MOST_PAIRS)
+    )
+    return dict(session.execute(statement).all())
+
+
+def _pairs(session: Session, ids: Sequence[str]) -> list[PairRow]:
+    """These pairs, in the order of `ids`, without those that are gone meanwhile."""
+    found = {row.id: row for row in session.scalars(sa.select(PairRow).where(PairRow.id.in_(ids)))}
+    return [found[each] for each in ids if each in found]
+
+
+def _compare(
+    asked: Fingerprint, pairs: Sequence[PairRow], nearness: dict[str, np.floating]
+) -> Nearest:
+    """The first of `pairs` (the nearest first) that asks the same, else examples."""
+    near = [pair for pair in pairs if nearness[pair.id] >= _NEAR]
     for pair in near:
-        if same(asked, Fingerprint.model_validate(pair.fingerprint)):
-            why = f"asks the same as “{pair.question}”"
-            return Nearest(
-                Reuse(used=True, question=pair.question, why=why, examples=[]), pair=pair
-            )
-    shown = [pairs[place] for place in order[:_EXAMPLES] if nearness[place] >= _AN_EXAMPLE]
-    examples = [Example(question=pair.question, sql=pair.sql) for pair in shown]
+        if _asks(asked, pair):
+            return Nearest(_reuse_of(pair), pair=pair)
+    examples = [Example(question=pair.question, sql=pair.sql) for pair in pairs[:_EXAMPLES]]
     if not near:
         why = "no earlier question is near enough"
     else:
@@ -123,6 +150,15 @@ def _compare(asked: Fingerprint, pairs: Sequence[PairRow], nearness: np.ndarray)
         ),
         examples=examples,
     )
+
+
+def _asks(asked: Fingerprint, pair: PairRow) -> bool:
+    return same(asked, Fingerprint.model_validate(pair.fingerprint))
+
+
+def _reuse_of(pair: PairRow) -> Reuse:
+    why = f"asks the same as “{pair.question}”"
+    return Reuse(used=True, question=pair.question, why=why, examples=[])
 
 
 @dataclass(frozen=True)
@@ -155,7 +191,7 @@ async def keep_pair(
         id=new_id("pair"),
         connection_id=known.connection.id,
         scope=scope_of(known, answered.history),
-        wording=hashlib.sha256(_wording(answered.question).encode()).hexdigest(),
+        wording=_wording(answered.question),
         question=answered.question,
         fingerprint=asked.model_dump(mode="json"),
         sql=answered.sql,
@@ -205,4 +241,9 @@ def judge(session: Session, pair_id: str, sql: str, *, good: bool) -> None:
 
 
 def _wording(question: str) -> str:
+    """Digest of the words, however they are spaced, ended and capitalised."""
+    return hashlib.sha256(_words(question).encode()).hexdigest()
+
+
+def _words(question: str) -> str:
     return " ".join(question.split()).strip(" ?.!").casefold()

@@ -27,7 +27,7 @@ from stoa.core.evaluation.graders import Grade
 from stoa.core.evaluation.report import Graded, summarise
 from stoa.core.tables.databases import ReadOnlyDatabase
 from stoa.core.tables.guard import guard
-from stoa.solutions.ask_data.connections import find, opened
+from stoa.solutions.ask_data.connections import opened
 from stoa.solutions.ask_data.knowing import Known, know
 from stoa.solutions.ask_data.results import cells
 from stoa.solutions.ask_data.schema import Answers, Ask, Connect, ListConnections
@@ -108,7 +108,7 @@ async def _connect(call: Call, name: str, urls: Mapping[str, str]) -> None:
 
 async def _graded(call: Call, entry: Entry, *, instructed: bool) -> Grade | None:
     """The grade of one entry; None where none of its gold queries runs."""
-    known = await know(call, await find(call, entry.db_name or "database"))
+    known = await know(call, entry.db_name or "database")
     golds = await _run_golds(call, known, entry.query) if entry.answerable else []
     if entry.answerable and not golds:
         return None
