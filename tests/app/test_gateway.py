@@ -6,6 +6,7 @@ Behind the gateway stands a stub of the model providers, so both ends are real H
 import asyncio
 import base64
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,17 +20,15 @@ from openai import AsyncOpenAI
 from sqlalchemy import select
 
 from stoa.app.rest.gateway import gateway
-from stoa.base.database import EVERY_WORKSPACE, Database, now
+from stoa.base.database import Database
 from stoa.base.errors import NotSignedIn
 from stoa.base.identity.caller import Caller, Role
-from stoa.base.identity.tables import Workspace
 from stoa.base.settings import Settings
 from stoa.core.models.limits import ModelLimits
 from stoa.core.models.models import Models
 from stoa.core.models.retries import RetryPolicy
 from stoa.core.models.tables import ModelCall
 from stoa.dispatch import Dispatcher
-from stoa.wiring import migration_folders
 from tests.providers import (
     INPUT_TOKENS,
     OUTPUT_TOKENS,
@@ -70,13 +69,9 @@ async def proven(authorization: Annotated[str, Header()] = "") -> Caller:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    shutil.copy(sqlite_template, tmp_path / "gateway.sqlite")
     opened = Database(f"sqlite:///{tmp_path / 'gateway.sqlite'}")
-    opened.migrate(migration_folders())
-    opened.write_now(
-        lambda s: s.add(Workspace(id="workspace_a", name="A", created_at=now())),
-        workspace=EVERY_WORKSPACE,
-    )
     yield opened
     opened.close()
 

@@ -1,6 +1,7 @@
 """A stub of all providers, and the models room over it on a database of its own."""
 
 import gc
+import shutil
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,15 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from stoa.base.database import EVERY_WORKSPACE, Database, now
+from stoa.base.database import Database
 from stoa.base.identity.caller import Caller
-from stoa.base.identity.tables import Workspace
 from stoa.base.settings import Settings
 from stoa.core.models.models import Models
 from stoa.core.models.prompts import Prompt
 from stoa.core.models.retries import RetryPolicy
 from stoa.core.models.tables import ModelCall
-from stoa.wiring import migration_folders
 from tests.core.models.test_prompts import HEAD, Inputs, Output, twin, written
 from tests.providers import Stub
 
@@ -45,17 +44,10 @@ def reachable(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[Database]:
+def sqlite(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
     """One kind of database: where the provider is what is tried, the other adds nothing."""
+    shutil.copy(sqlite_template, tmp_path / "models.sqlite")
     opened = Database(f"sqlite:///{tmp_path / 'models.sqlite'}")
-    opened.migrate(migration_folders())
-    opened.write_now(
-        lambda s: s.add_all(
-            Workspace(id=name, name=name, created_at=now())
-            for name in ("workspace_a", "workspace_b")
-        ),
-        workspace=EVERY_WORKSPACE,
-    )
     yield opened
     opened.close()
 

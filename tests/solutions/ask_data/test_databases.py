@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from stoa.base.errors import Conflict, Forbidden, InvalidInput, NotFound, StoaEr
 from stoa.base.identity.caller import Role
 from stoa.solutions.ask_data.cards import card
 from stoa.solutions.ask_data.drafting import describe_inputs
+from stoa.solutions.ask_data.schema import AskEvent
 from stoa.solutions.ask_data.tables import ConnectionRow
 from tests.solutions.ask_data.conftest import TRIPS, Desk, bikes
 
@@ -45,6 +47,21 @@ async def test_disconnecting_takes_everything_along(asked: Desk) -> None:
     assert await objects.list(f"{asked.caller.workspace_id}/ask_data") == []
     with pytest.raises(NotFound):
         await asked.ask(TRIPS)
+
+
+async def test_an_answer_to_a_database_that_is_removed_meanwhile_leaves_nothing(
+    asked: Desk,
+) -> None:
+    async def remove(event: AskEvent) -> None:
+        if event.step == "english":
+            await asked.call("disconnect", database="bikes")
+
+    request = {"database": "bikes", "question": TRIPS}
+    with pytest.raises(NotFound, match="removed meanwhile"):
+        await asked.house.call(asked.caller, "ask_data", "ask", request, on_event=cast(Any, remove))
+    objects = asked.house.platform.objects
+    assert await objects.list(f"{asked.caller.workspace_id}/ask_data") == []
+    assert (await asked.call("report")).questions == 0
 
 
 async def test_stoas_own_files_and_other_places_are_refused(desk: Desk, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """From a question to rows and an answer that only says what they say. Read this first.
 
-    reuse     an earlier question that asks the same: its query, nothing more to think about
+    reuse     an earlier question that asks the same: its query, guarded and run again
     tables    the ones the question is about, cut to a prompt's budget, as the role may see them
     query     SQL from the model, or from the offline parser
     guard     one read-only statement over permitted tables, with the role's policy written in
@@ -149,7 +149,8 @@ class Asking:
             return None
         pair = nearest.pair
         draft = await self._try(
-            _Draft(sql=pair.sql, reasoning=pair.reasoning, answered_by=pair.answered_by)
+            _Draft(sql=pair.sql, reasoning=pair.reasoning, answered_by=pair.answered_by),
+            explained=True,
         )
         if not draft.problem or draft.problem == "timeout":
             return draft
@@ -211,8 +212,11 @@ class Asking:
 
     # --- guard, explain, run ---
 
-    async def _try(self, draft: _Draft) -> _Draft:
-        """Guard, explain and run a query; what goes wrong is in `problem` and `message`."""
+    async def _try(self, draft: _Draft, *, explained: bool = False) -> _Draft:
+        """Guard, explain and run a query; what goes wrong is in `problem` and `message`.
+
+        `explained`: the database has taken it before.
+        """
         seconds = self._call.platform.settings.query_seconds
         try:
             async with self._watch.step("guard"):
@@ -224,8 +228,9 @@ class Asking:
                     limit=self._request.rows + 1,
                 )
             async with opened(self._call, self._known.connection) as database:
-                async with self._watch.step("explain"):
-                    await database.explain(draft.guarded.sql, seconds=seconds)
+                if not explained:
+                    async with self._watch.step("explain"):
+                        await database.explain(draft.guarded.sql, seconds=seconds)
                 async with self._watch.step("run"):
                     draft.rows = await database.run(
                         draft.guarded.sql,

@@ -9,6 +9,7 @@ import asyncio
 from datetime import timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from stoa.base.database import now
@@ -16,7 +17,7 @@ from stoa.base.errors import NotFound
 from stoa.contract import Call
 from stoa.solutions.ask_data.knowing import Known, digest_of, policy_of
 from stoa.solutions.ask_data.schema import Answer, Expire, Expired
-from stoa.solutions.ask_data.tables import ConnectionRow, QuestionRow, StoredResultRow
+from stoa.solutions.ask_data.tables import QuestionRow, StoredResultRow
 
 _AT_ONCE = 500
 
@@ -56,15 +57,13 @@ async def keep_answer(call: Call, known: Known, answer: Answer, pair_id: str) ->
         expires_at=moment + timedelta(hours=call.platform.settings.result_hours),
     )
 
-    def keep(session: Session) -> bool:
-        if session.get(ConnectionRow, connection.id) is None:
-            return False  # disconnected while it was answered
-        session.add_all([line, stored])
-        return True
-
-    if not await call.platform.database.write(keep, workspace=call.caller.workspace_id):
+    try:
+        await call.platform.database.write(
+            lambda session: session.add_all([line, stored]), workspace=call.caller.workspace_id
+        )
+    except IntegrityError as error:  # disconnected while it was answered
         await call.platform.objects.delete(key)
-        raise NotFound("The connection was removed meanwhile.", hint="Connect it again.")
+        raise NotFound("The connection was removed meanwhile.", hint="Connect it again.") from error
 
 
 async def stored_answer(call: Call, answer_id: str) -> tuple[Answer, StoredResultRow]:
