@@ -57,6 +57,12 @@ WRITTEN: list[tuple[list[str], list[list[Any]], str]] = [
     (["name", "trips"], [["Ada", 3]], "Name: Ada, trips: 3."),
     (["name"], [["Ada"], ["Ben"]], "There are 2 results: Ada and Ben."),
     (["name", "n"], [["Ada", 3], ["Ben", None]], "There are 2 results: Ada (3) and Ben."),
+    (
+        ["period", "trips"],
+        [[2024, 1380], [2025, 2]],
+        "There are 2 results: 2024 (1,380) and 2025 (2).",
+    ),
+    (["CustomerID", "years"], [[12345, 1200]], "Customer ID: 12345, years: 1,200."),
 ]
 
 

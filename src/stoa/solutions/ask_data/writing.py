@@ -12,6 +12,8 @@ from stoa.solutions.ask_data.results import Cell, cell, heading, told
 _NOTHING = "No records match the question."
 _LISTED = 5
 _TOLD_COLUMNS = 8
+_NAMING = {"year", "period", "id", "code", "zip"}
+"""Last words of columns whose numbers name something: 2024 is a year, 2,024 would be a quantity."""
 
 
 def write(
@@ -48,9 +50,11 @@ def _one(columns: Sequence[str], row: Sequence[Cell]) -> str:
         return "No value is recorded for this."
     pairs = list(zip(columns, row, strict=False))[:_TOLD_COLUMNS]
     if len(pairs) == 1:
-        name = heading(columns[0])
-        return f"{_capital(name)}: {told(row[0])}." if _is_word(name) else f"It is {told(row[0])}."
-    return f"{_capital(', '.join(f'{heading(name)}: {told(value)}' for name, value in pairs))}."
+        name, text = heading(columns[0]), _told(*pairs[0])
+        return f"{_capital(name)}: {text}." if _is_word(name) else f"It is {text}."
+    return (
+        f"{_capital(', '.join(f'{heading(name)}: {_told(name, value)}' for name, value in pairs))}."
+    )
 
 
 def _item(columns: Sequence[str], row: Sequence[Cell]) -> str:
@@ -60,10 +64,17 @@ def _item(columns: Sequence[str], row: Sequence[Cell]) -> str:
         return told(None)
     first, *rest = pairs[:_TOLD_COLUMNS]
     if not rest:
-        return told(first[1])
+        return _told(*first)
     if len(rest) == 1:
-        return f"{told(first[1])} ({told(rest[0][1])})"
-    return f"{told(first[1])} ({', '.join(f'{heading(n)} {told(v)}' for n, v in rest)})"
+        return f"{_told(*first)} ({_told(*rest[0])})"
+    return f"{_told(*first)} ({', '.join(f'{heading(n)} {_told(n, v)}' for n, v in rest)})"
+
+
+def _told(column: str, value: Cell) -> str:
+    words = heading(column).lower().split()
+    if type(value) is int and words and words[-1] in _NAMING:
+        return str(value)
+    return told(value)
 
 
 def _joined(items: Sequence[str]) -> str:
