@@ -15,8 +15,8 @@ from stoa.base.errors import Bug, Conflict, InvalidInput, NotFound, ProviderErro
 from stoa.base.identity.caller import Caller, Role
 from stoa.base.telemetry import metrics
 from stoa.core.flows.flows import Flows, RunState, RunView
-from stoa.core.flows.tables import RunEventRow
-from tests.core.flows.conftest import Build, start
+from stoa.core.flows.tables import Run, RunEventRow
+from tests.core.flows.conftest import QUICK, Build, start
 
 
 class Page(BaseModel):
@@ -364,6 +364,39 @@ async def test_a_failed_run_resumes_at_the_step_that_failed(flows: Flows, alice:
     view = await flows.wait(alice, run_id)
     assert view.result == {"names": ["a", "b", "c"]}
     assert calls == ["a", "b", "b", "c", "c"]
+
+
+async def test_a_resumed_run_that_the_sweep_has_queued_is_not_queued_twice(
+    flows: Flows, alice: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever resumes may stall between the run's row and DBOS's, and find the run at work by then."""
+    calls: list[str] = []
+
+    async def step() -> str:
+        calls.append("step")
+        if len(calls) == 1:
+            raise Conflict("Not yet.", hint="Later.")
+        await asyncio.sleep(8 * QUICK.sweep)
+        return "done"
+
+    async def work(run: RunView, caller: Caller, payload: dict[str, Any]) -> dict[str, Any]:
+        return {"step": await flows.step("step", step)}
+
+    flows.register("work", work)
+    await flows.launch()
+    run_id = await start(flows, alice)
+    assert (await flows.wait(alice, run_id)).state is RunState.FAILED
+    queue_again = flows._queue_again
+
+    def late(run: Run, *, unheard: bool) -> None:
+        time.sleep(6 * QUICK.sweep)
+        queue_again(run, unheard=unheard)
+
+    monkeypatch.setattr(flows, "_queue_again", late)
+    await flows.resume(alice, run_id)
+    assert (await flows.wait(alice, run_id)).state is RunState.DONE
+    await asyncio.sleep(3 * QUICK.queue)
+    assert calls == ["step", "step"]
 
 
 async def test_progress_in_a_step_is_bounded_and_its_last_word_is_kept(

@@ -177,10 +177,12 @@ class Engine:
         """Queue cancelled or interrupted runs again; finished steps stay finished."""
         self.client.resume_workflows(list(run_ids), queue_name=QUEUE)
 
+    def is_active(self, run_id: str) -> bool:
+        """Whether DBOS has the run queued or in work."""
+        return self.statuses([run_id]).get(run_id) in ACTIVE
+
     def requeue(self, run_id: str, workspace_id: str, step: int | None) -> None:
-        """Queue a run again that has ended or stopped, without the records from that step on."""
-        if self.statuses([run_id]).get(run_id) in ACTIVE:  # ended, but DBOS has yet to hear of it
-            self.cancel([run_id])
+        """Queue a run again that is not active, without the records from that step on."""
         self.client.rewind_workflow(
             run_id,
             start_step=step or _KEEP_EVERY_STEP,

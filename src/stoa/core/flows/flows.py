@@ -347,22 +347,33 @@ class Flows:
             Conflict: the run is done.
         """
 
-        def mark(session: Session) -> tuple[RunView, bool, int | None]:
+        def mark(session: Session) -> tuple[RunView, Run | None]:
             runs.visible(session, caller, run_id)
             run = runs.locked(session, run_id)
             if run.state == RunState.DONE:
                 raise Conflict(f"Run '{run_id}' is done.", hint="Start it anew to do it again.")
-            fresh = run.state in ENDED
-            if fresh:
-                run.error, run.round, run.attempts = None, run.round + 1, 0
-                runs.move(session, run, RunState.QUEUED, by=caller.user_id)
-            return runs.view_of(run), fresh, run.failed_step
+            if run.state not in ENDED:
+                return runs.view_of(run), None
+            run.error, run.round, run.attempts = None, run.round + 1, 0
+            runs.move(session, run, RunState.QUEUED, by=caller.user_id)
+            return runs.view_of(run), run
 
-        view, fresh, failed_step = await self._write(mark)
-        if fresh:
-            await asyncio.to_thread(self._engine.requeue, run_id, caller.workspace_id, failed_step)
+        # Asked while the run's row says it has ended: then what DBOS has is an end it has yet to
+        # hear of. Once the row says "queued", it may be the run's new beginning.
+        unheard = await asyncio.to_thread(self._engine.is_active, run_id)
+        view, ended = await self._write(mark)
+        if ended is not None:
+            await asyncio.to_thread(self._queue_again, ended, unheard=unheard)
         self._watch.ring(run_id, ended=view.state.ended)
         return view
+
+    def _queue_again(self, run: Run, *, unheard: bool) -> None:
+        """Queue a resumed run, unless the sweep found it waiting for that and was first. Blocking."""
+        claim = partial(runs.claim, run_id=run.id, seen=run.updated_at)
+        if self._database.write_now(claim, workspace=EVERY_WORKSPACE):
+            if unheard:
+                self._engine.cancel([run.id])
+            self._engine.requeue(run.id, run.workspace_id, run.failed_step)
 
     async def open_runs(self, run_ids: Collection[str]) -> set[str]:
         """Those of these runs that have not ended, in whatever workspace: for the core only."""

@@ -6,6 +6,7 @@ however often its last lines are replayed. This file knows no queue and no DBOS.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -183,6 +184,17 @@ def move(session: Session, run: Run, state: RunState, **data: Any) -> None:
     if state.ended:
         ended = metrics.runs.labels(run.solution, run.operation, state)
         event.listen(session, "after_commit", lambda _: ended.inc(), once=True)
+
+
+def claim(session: Session, run_id: str, seen: datetime) -> bool:
+    """Whether this process is the first to queue the run again since it was as it was `seen`."""
+    first = (
+        sa.update(Run)
+        .where(Run.id == run_id, Run.updated_at == seen)
+        .values(updated_at=now())
+        .returning(Run.id)
+    )
+    return session.scalar(first) is not None
 
 
 def finish(session: Session, run_id: str, result: dict[str, Any]) -> None:

@@ -58,7 +58,9 @@ class Sweep:
             if status is None:
                 lost = Bug("The record of this run is gone.", hint="Start it anew.")
                 self._write(partial(runs.fail, run_id=run.id, error=lost, failed_step=None))
-            elif status not in ACTIVE and self._write(partial(_touch, seen=run)):
+            elif status not in ACTIVE and self._write(
+                partial(runs.claim, run_id=run.id, seen=run.updated_at)
+            ):
                 self._engine.requeue(run.id, run.workspace_id, run.failed_step)
 
     def _page(self, session: Session) -> list[Run]:
@@ -95,14 +97,3 @@ class Sweep:
 
     def _write(self, work: Callable[[Session], T]) -> T:
         return self._database.write_now(work, workspace=EVERY_WORKSPACE)
-
-
-def _touch(session: Session, seen: Run) -> bool:
-    """Whether this process is the first to deal with the run as it was seen."""
-    first = (
-        sa.update(Run)
-        .where(Run.id == seen.id, Run.updated_at == seen.updated_at)
-        .values(updated_at=now())
-        .returning(Run.id)
-    )
-    return session.scalar(first) is not None
