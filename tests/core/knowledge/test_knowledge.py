@@ -98,10 +98,10 @@ async def test_another_workspace_sees_nothing(room: Room) -> None:
     source, _ = await room.add(PUMPS)
     hit = (await room.knowledge.search(A, "pump", collections=["manuals"]))[0]
     assert await room.knowledge.search(B, "pump", collections=["manuals"]) == []
+    assert await room.knowledge.neighbours(B, [hit.passage.id]) == {}
     for refused in (
         room.knowledge.publish(B, source.document_id),
         room.knowledge.withdraw(B, source.document_id),
-        room.knowledge.neighbours(B, hit.passage.id),
         room.knowledge.pages(B, source.document_id),
         room.knowledge.page(B, source.document_id, 1),
         room.knowledge.page_picture(B, source.document_id, 1),
@@ -118,7 +118,6 @@ async def test_unknown_ids_are_not_found(room: Room) -> None:
     for refused in (
         room.knowledge.publish(A, nobody),
         room.knowledge.withdraw(A, nobody),
-        room.knowledge.neighbours(A, f"{nobody}:0"),
         room.knowledge.pages(A, nobody),
         room.knowledge.page(A, nobody, 1),
         room.knowledge.page_picture(A, nobody, 1),
@@ -139,14 +138,15 @@ async def test_page_accounting_and_neighbours(room: Room) -> None:
         await room.knowledge.page(A, source.document_id, report.pages + 1)
 
     assert report.passages > 3
-    first, second = f"{source.document_id}:0", f"{source.document_id}:1"
-    assert (await room.knowledge.neighbours(A, first))[0] is None
-    before, after = await room.knowledge.neighbours(A, second)
-    assert before is not None
-    assert after is not None
-    assert (before.ordinal, after.ordinal) == (0, 2)
-    last = f"{source.document_id}:{report.passages - 1}"
-    assert (await room.knowledge.neighbours(A, last))[1] is None
+    first, second, last = (f"{source.document_id}:{n}" for n in (0, 1, report.passages - 1))
+    gone = f"{new_id('doc')}:0"
+    near = await room.knowledge.neighbours(A, [first, second, last, gone])
+    assert near.keys() == {first, second, last}
+    ordinals = {each: [p and p.ordinal for p in beside] for each, beside in near.items()}
+    assert ordinals[first] == [None, 1]
+    assert ordinals[second] == [0, 2]
+    assert ordinals[last] == [report.passages - 2, None]
+    assert await room.knowledge.neighbours(A, [gone]) == {}
 
 
 async def test_a_new_version_embeds_only_what_changed(room: Room) -> None:

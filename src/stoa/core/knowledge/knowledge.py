@@ -19,7 +19,7 @@ from stoa.core.knowledge.index.index import Index, Scope
 from stoa.core.knowledge.indexing import Indexer
 from stoa.core.knowledge.ingest import Ingestion
 from stoa.core.knowledge.locate import locate
-from stoa.core.knowledge.pages import Highlight, Hit, ParsedPage, Passage
+from stoa.core.knowledge.pages import Around, Highlight, Hit, ParsedPage
 from stoa.core.knowledge.parsing.limits import Limits
 from stoa.core.knowledge.parsing.picture import render_page
 from stoa.core.knowledge.records import Records, not_found
@@ -133,11 +133,12 @@ class Knowledge:
         with span("knowledge.search", mode=mode):
             return await self._searcher.search(scope, query, limit=limit, mode=mode)
 
-    async def neighbours(
-        self, workspace: str, passage_id: str
-    ) -> tuple[Passage | None, Passage | None]:
-        """The passage before and the one after, in the same document. Raises NotFound."""
-        return await self._records.around(workspace, passage_id)
+    async def neighbours(self, workspace: str, passages: Sequence[str]) -> dict[str, Around]:
+        """By id, the passage before and the one after each, in the same document.
+
+        Passages that are gone are not in it.
+        """
+        return await self._records.around(workspace, passages)
 
     async def pages(self, workspace: str, document_id: str) -> list[PageReport]:
         """The page accounting of a document. Raises NotFound."""

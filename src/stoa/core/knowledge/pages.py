@@ -80,6 +80,10 @@ class Passage(BaseModel):
     tokens: int = 0
 
 
+Around = tuple[Passage | None, Passage | None]
+"""The passages before and after one, in its document."""
+
+
 class Hit(BaseModel):
     """A passage that answers a query. `score` sorts; `relevance` (0..1) is calibrated per embedder."""
 

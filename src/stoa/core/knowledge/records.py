@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from stoa.base.database import Database, Workspace
 from stoa.base.errors import NotFound
-from stoa.core.knowledge.pages import ParsedDocument, ParsedPage, Passage
+from stoa.core.knowledge.pages import Around, ParsedDocument, ParsedPage, Passage
 from stoa.core.knowledge.tables import DocumentRow, PageRow, PassageRow
 from stoa.core.knowledge.windows import repeated
 
@@ -293,21 +293,24 @@ class Records:
             lambda session: session.scalar(chosen) or 0, workspace=workspace
         )
 
-    async def around(
-        self, workspace: str, passage_id: str
-    ) -> tuple[Passage | None, Passage | None]:
-        """The passages before and after one, in its document. Raises NotFound."""
+    async def around(self, workspace: str, passages: Sequence[str]) -> dict[str, Around]:
+        """By id, the passages before and after these in their documents; without those that are gone."""
 
-        def read(session: Session) -> tuple[Passage | None, Passage | None]:
-            middle = session.scalar(sa.select(PassageRow).where(PassageRow.id == passage_id))
-            if middle is None:
-                raise NotFound(f"There is no passage '{passage_id}'.", hint="Search again.")
-            near = sa.select(PassageRow).where(
-                PassageRow.document_id == middle.document_id,
-                PassageRow.ordinal.in_([middle.ordinal - 1, middle.ordinal + 1]),
-            )
-            found = {row.ordinal - middle.ordinal: _passage(row) for row in session.scalars(near)}
-            return found.get(-1), found.get(1)
+        def read(session: Session) -> dict[str, Around]:
+            place = sa.tuple_(PassageRow.document_id, PassageRow.ordinal)
+            middles = session.execute(
+                sa.select(PassageRow.id, PassageRow.document_id, PassageRow.ordinal).where(
+                    PassageRow.id.in_(passages)
+                )
+            ).all()
+            if not middles:
+                return {}
+            beside = [(of, at + step) for _, of, at in middles for step in (-1, 1)]
+            near = session.scalars(sa.select(PassageRow).where(place.in_(beside)))
+            found = {(row.document_id, row.ordinal): _passage(row) for row in near}
+            return {
+                each: (found.get((of, at - 1)), found.get((of, at + 1))) for each, of, at in middles
+            }
 
         return await self._database.read(read, workspace=workspace)
 

@@ -20,6 +20,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from stoa.base.identity.caller import Caller
 from stoa.base.telemetry import span
 from stoa.contract import Call
 from stoa.core.language.candidates import Candidate, Text, find_candidates
@@ -68,7 +69,10 @@ _TITLES_READ = 50
 
 async def search(call: Call, request: Search) -> Passages:
     """Find passages for a query in the current documents you may read, best first."""
-    scope = await find_scope(call, request.collections, request.documents)
+    scope = await call.platform.database.read(
+        lambda session: find_scope(session, call.caller, request.collections, request.documents),
+        workspace=call.caller.workspace_id,
+    )
     found = await current_passages(call, request, scope)
     return Passages(passages=found)
 
@@ -80,8 +84,9 @@ async def ask(call: Call, request: Ask) -> Answer:
     documents do not hold is answered with just that.
     """
     watch = _Stopwatch()
-    scope = await find_scope(call, request.collections, request.documents)
-    said = await _said_before(call, request, scope)
+    scope, said = await call.platform.database.read(
+        lambda session: _begin(session, call.caller, request), workspace=call.caller.workspace_id
+    )
     async with watch.step("understand"):
         understood = await _understand(call, said)
     watch.book(understood)
@@ -102,28 +107,23 @@ async def ask(call: Call, request: Ask) -> Answer:
 # --- understand ------------------------------------------------------------------------------
 
 
-async def _said_before(call: Call, request: Ask, scope: Scope) -> UnderstandInputs:
-    """The message with the last exchanges of its conversation and some titles to ask about."""
-
-    def load(session: Session) -> UnderstandInputs:
-        history: list[Exchange] = []
-        if request.conversation:
-            row = own_conversation(session, call.caller, request.conversation)
-            turns = turns_of(session, call.caller, row.id)[-_REMEMBERED:]
-            history = [
-                Exchange(question=answer.question, answer=answer.text) for _, answer in turns
-            ]
-        titles = session.scalars(
-            select(DocumentRow.title)
-            .where(DocumentRow.collection_id.in_(scope.collections))
-            .where(DocumentRow.state == DocumentState.CURRENT)
-            .order_by(DocumentRow.changed_at.desc())
-            .limit(_TITLES_READ)
-        )
-        few = list(dict.fromkeys(titles))[:_TITLES]
-        return UnderstandInputs(message=request.question, history=history, titles=few)
-
-    return await call.platform.database.read(load, workspace=call.caller.workspace_id)
+def _begin(session: Session, caller: Caller, request: Ask) -> tuple[Scope, UnderstandInputs]:
+    """Where to look; the message, with the last exchanges before it and some titles to ask about."""
+    scope = find_scope(session, caller, request.collections, request.documents)
+    history: list[Exchange] = []
+    if request.conversation:
+        row = own_conversation(session, caller, request.conversation)
+        turns = turns_of(session, caller, row.id)[-_REMEMBERED:]
+        history = [Exchange(question=answer.question, answer=answer.text) for _, answer in turns]
+    titles = session.scalars(
+        select(DocumentRow.title)
+        .where(DocumentRow.collection_id.in_(scope.collections))
+        .where(DocumentRow.state == DocumentState.CURRENT)
+        .order_by(DocumentRow.changed_at.desc())
+        .limit(_TITLES_READ)
+    )
+    few = list(dict.fromkeys(titles))[:_TITLES]
+    return scope, UnderstandInputs(message=request.question, history=history, titles=few)
 
 
 async def _understand(call: Call, said: UnderstandInputs) -> Reply[Understanding]:

@@ -4,13 +4,13 @@ Rights go into the query as the list of collections. What is current is read fro
 one query after the search, so that an answer never mixes two versions.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from stoa.base.identity.caller import Caller
 from stoa.contract import Call
 from stoa.core.knowledge.pages import Hit, Passage
 from stoa.solutions.ask_docs.access import document_to_read, readable_collections
@@ -31,15 +31,13 @@ class Scope:
     documents: list[str] | None
 
 
-async def find_scope(call: Call, collections: Sequence[str], documents: Sequence[str]) -> Scope:
+def find_scope(
+    session: Session, caller: Caller, collections: Sequence[str], documents: Sequence[str]
+) -> Scope:
     """Raises NotFound for a collection or document that does not exist for the caller."""
-
-    def load(session: Session) -> Scope:
-        readable = readable_collections(session, call.caller, collections)
-        named = [document_to_read(session, call.caller, each)[0].id for each in documents]
-        return Scope([row.id for row in readable], named or None)
-
-    return await call.platform.database.read(load, workspace=call.caller.workspace_id)
+    readable = readable_collections(session, caller, collections)
+    named = [document_to_read(session, caller, each)[0].id for each in documents]
+    return Scope([row.id for row in readable], named or None)
 
 
 async def retrieve(call: Call, question: str, scope: Scope) -> list[PassageView]:
@@ -49,9 +47,9 @@ async def retrieve(call: Call, question: str, scope: Scope) -> list[PassageView]
     around: list[PassageView] = []
     best = found[:_NEIGHBOURS_OF]
     knowledge, workspace = call.platform.knowledge, call.caller.workspace_id
-    nearby = await asyncio.gather(*[knowledge.neighbours(workspace, view.id) for view in best])
-    for view, near in zip(best, nearby, strict=True):
-        for passage in near:
+    nearby = await knowledge.neighbours(workspace, [view.id for view in best])
+    for view in best:
+        for passage in nearby.get(view.id, ()):
             if passage is not None and passage.id not in known:
                 known.add(passage.id)
                 around.append(_as_neighbour(passage, view))
