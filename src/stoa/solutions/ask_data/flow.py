@@ -4,7 +4,7 @@
     tables    the ones the question is about, cut to a prompt's budget, as the role may see them
     query     SQL from the model, or from the offline parser
     guard     one read-only statement over permitted tables, with the role's policy written in
-    explain   the database checks it before it runs; an error goes back to `query`, at most twice
+    explain   the database checks a new query before it runs; an error goes back to `query`, at most twice
     run       on a connection that can only read, within time, rows and bytes
     english   a few sentences, each number and name of which is looked up in the rows
 
