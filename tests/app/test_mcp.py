@@ -75,7 +75,7 @@ async def test_a_durable_operation_is_waited_for_with_progress(site: LiveSite) -
 async def test_a_long_run_answers_its_id(site: LiveSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stoa.app.mcp.WAIT_SECONDS", 0.2)
     async with client_of(site) as client:
-        result = await client.call_tool("example_count", {"to": 3, "pause": 0.3})
+        result = await client.call_tool("example_count", {"to": 2, "pause": 2.0})
         assert result.structured_content is not None
         run_id = result.structured_content["run_id"]
         shown = await client.call_tool("stoa_run", {"run_id": run_id})
