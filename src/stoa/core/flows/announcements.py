@@ -7,13 +7,14 @@ transaction commits. This file decides nothing.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from stoa.base.identity.audit import AuditLog
 from stoa.base.identity.caller import Caller
 from stoa.base.identity.people import stoa_itself
+from stoa.base.outbox import Outbox
 from stoa.core.flows.letters import Letters
 from stoa.core.flows.tables import ApprovalRow, Run
 
@@ -28,24 +29,6 @@ _EVENTS = {
     "decided": "decided",
     "withdrawn": "withdrawn",
 }
-
-
-class Outbox(Protocol):
-    """Where events are left within a transaction; `core.events.Events` is one."""
-
-    def add(
-        self,
-        session: Session,
-        *,
-        workspace: str,
-        type: str,
-        source: str,
-        subject: str | None = None,
-        data: dict[str, Any],
-        key: str | None = None,
-    ) -> Any:
-        """Add an event; the same key in a workspace adds once."""
-        ...
 
 
 @dataclass(frozen=True)

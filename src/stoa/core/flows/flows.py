@@ -19,10 +19,11 @@ from stoa.base.errors import Bug, Conflict, InvalidInput
 from stoa.base.identity.audit import AuditLog
 from stoa.base.identity.caller import Caller
 from stoa.base.mail import Mail
+from stoa.base.outbox import Outbox
 from stoa.base.secrets import load_secret
 from stoa.base.settings import Settings
 from stoa.core.flows import runs
-from stoa.core.flows.announcements import Announcements, Outbox
+from stoa.core.flows.announcements import Announcements
 from stoa.core.flows.approvals import Approvals
 from stoa.core.flows.engine import Engine, Pace
 from stoa.core.flows.execution import Execution

@@ -4,13 +4,14 @@ The types of the data are what subscribers and reacting operations are given. It
 """
 
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from stoa.base.identity.audit import AuditLog
 from stoa.base.identity.caller import Caller
+from stoa.base.outbox import Outbox
 
 SOURCE: Final = "/stoa/registry"
 DATASET_ADDED: Final = "stoa.dataset.added"
@@ -59,24 +60,6 @@ class AliasMoved(BaseModel):
     version_id: str | None
     previous_id: str | None
     reason: str
-
-
-class Outbox(Protocol):
-    """Where events are left within a transaction; `core.events.Events` is one."""
-
-    def add(
-        self,
-        session: Session,
-        *,
-        workspace: str,
-        type: str,
-        source: str,
-        subject: str | None = None,
-        data: dict[str, Any],
-        key: str | None = None,
-    ) -> Any:
-        """Add an event; the same key in a workspace adds once."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ here what was made, and reads here what to use.
 from stoa.base.database import Database
 from stoa.base.identity.audit import AuditLog
 from stoa.base.objects import Objects
+from stoa.base.outbox import Outbox
 from stoa.base.settings import Settings
 from stoa.core.registry.aliases import Aliases
-from stoa.core.registry.announcing import Announcements, Outbox
+from stoa.core.registry.announcing import Announcements
 from stoa.core.registry.artefacts import Artefacts
 from stoa.core.registry.datasets import Datasets
 from stoa.core.registry.endpoints import Endpoints
