@@ -9,8 +9,8 @@ import pytest
 
 from stoa.base.database import Database
 from stoa.base.identity.caller import Caller
+from stoa.base.outbox import Outbox
 from stoa.base.settings import Settings
-from stoa.core.flows.announcements import Outbox
 from stoa.core.flows.engine import Pace
 from stoa.core.flows.flows import Flows
 

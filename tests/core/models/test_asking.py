@@ -24,8 +24,9 @@ from pydantic_ai.profiles import ModelProfile
 from pydantic_ai.usage import RequestUsage, RunUsage
 
 from stoa.base.errors import ProviderError
-from stoa.core.models.asking import Asker, Question
+from stoa.core.models.asking import Asker, content_of
 from stoa.core.models.prompts import Prompt
+from stoa.core.models.question import Question
 from tests.core.models.test_prompts import HEAD, Inputs, Output, twin, written
 
 GOOD = '{"answer": "yes"}'
@@ -112,7 +113,7 @@ async def test_the_first_request_is_the_one_the_agent_would_make(
     assert isinstance(first[0], ModelRequest)
     agent = Agent(output_type=prompt.output, instructions=first[0].instructions)
     await agent.run(
-        Question.of(prompt, Inputs(question="why?")).content,
+        content_of(Question.of(prompt, Inputs(question="why?"))),
         model=heard.model,
         model_settings={"max_tokens": 4096},
     )

@@ -22,17 +22,8 @@ from starlette.types import Receive, Scope, Send
 from stoa.base.database import new_id, now
 from stoa.base.errors import Forbidden, InvalidInput, LimitReached, StoaError
 from stoa.base.identity.caller import Caller
-from stoa.core.models.conversation import Spoken
 from stoa.core.models.models import Models
-from stoa.core.models.wire import (
-    ChatRequest,
-    Deltas,
-    EmbeddingRequest,
-    completion,
-    finish_reason,
-    pack,
-    used,
-)
+from stoa.core.models.wire import ChatRequest, EmbeddingRequest, pack
 from stoa.dispatch import Dispatcher
 
 SCOPE = "v1"
@@ -72,9 +63,12 @@ def gateway(dispatcher: Dispatcher, caller: Callable[..., Any]) -> APIRouter:
     @router.post("/chat/completions", response_model=None)
     async def chat(body: ChatRequest, caller: Annotated[Caller, Depends(admitted)]) -> Response:
         """An answer to a conversation, whole or in pieces (`stream`)."""
+        models.offer(body.model)  # before anything is loaded for it
         if body.stream:
             return await _stream(models, body, caller)
-        spoken = await models.converse(body.model, body.conversation(), caller=caller)
+        from stoa.core.models.speech import completion, conversation_of  # noqa: PLC0415 - heavy
+
+        spoken = await models.converse(body.model, conversation_of(body), caller=caller)
         whole = completion(spoken.response, body.model, new_id("chatcmpl"), spoken.usage)
         return JSONResponse(whole, headers={"x-stoa-answered-by": spoken.answered_by})
 
@@ -99,7 +93,9 @@ def gateway(dispatcher: Dispatcher, caller: Callable[..., Any]) -> APIRouter:
 
 async def _stream(models: Models, body: ChatRequest, caller: Caller) -> Response:
     """Server-sent events. The first is awaited here, so that a refusal still has its status."""
-    events = models.converse_stream(body.model, body.conversation(), caller=caller)
+    from stoa.core.models.speech import conversation_of  # noqa: PLC0415 - heavy
+
+    events = models.converse_stream(body.model, conversation_of(body), caller=caller)
     try:
         first = await anext(events)
     except BaseException:
@@ -113,6 +109,9 @@ async def _stream(models: Models, body: ChatRequest, caller: Caller) -> Response
 async def _chunks(
     first: Any, events: Any, model: str, *, usage_wanted: bool
 ) -> AsyncGenerator[str]:
+    from stoa.core.models.conversation import Spoken  # noqa: PLC0415 - heavy
+    from stoa.core.models.speech import Deltas, finish_reason, used  # noqa: PLC0415 - heavy
+
     ident, created, deltas = new_id("chatcmpl"), int(now().timestamp()), Deltas()
 
     def chunk(choices: list[Json], **more: Any) -> str:

@@ -6,13 +6,12 @@ Letting the agent ask from the start would cost each good answer some twenty tim
 core against 0.4). This file knows neither roles nor budgets.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-import anyio
 import pydantic_core
 from pydantic import BaseModel, ValidationError
 from pydantic_ai import Agent
@@ -43,45 +42,20 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import GenerateToolJsonSchema, ToolDefinition
 from pydantic_ai.usage import RequestUsage, RunUsage
 
-from stoa.base.errors import Bug, InvalidInput
 from stoa.core.models.failures import provider_error
 from stoa.core.models.prices import priced
 from stoa.core.models.prompts import Prompt
+from stoa.core.models.question import Picture, Question
 from stoa.core.models.templates import DATA_RULE
+from stoa.core.models.twins import OnPartial
 
 In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out", bound=BaseModel)
-OnPartial = Callable[[dict[str, Any]], Awaitable[None]]
 
 _OUTPUT_RETRIES = 2
 _OUTPUT_TOOL = "final_result"
 """What pydantic-ai's agent calls the tool that takes the output, so that it can take over."""
 _OUTPUT_TOOL_DESCRIPTION = "The final response which ends this conversation"
-_PICTURES = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
-)
-
-
-@dataclass(frozen=True)
-class Question(Generic[In, Out]):
-    """A prompt with its inputs filled in, ready to be put to any model."""
-
-    prompt: Prompt[In, Out]
-    inputs: In
-    content: list[UserContent]
-
-    @classmethod
-    def of(cls, prompt: Prompt[In, Out], inputs: In) -> "Question[In, Out]":
-        """Raises InvalidInput for a picture that is none."""
-        return cls(prompt, inputs, [prompt.request(inputs), *map(picture, prompt.pictures(inputs))])
-
-    @property
-    def characters(self) -> int:
-        """Length of all text that is sent."""
-        asked = sum(len(part) for part in self.content if isinstance(part, str))
-        return asked + len(self.prompt.template.instructions)
 
 
 class _Form(Generic[In, Out]):
@@ -171,27 +145,20 @@ class Asker:
             raise provider_error(error, name) from error
         return output
 
-    async def ask_twin(
-        self, question: Question[In, Out], on_partial: OnPartial | None = None
-    ) -> Out:
-        """The output of the prompt's offline twin, in a thread: twins may take long.
-
-        `on_partial` gets it once, whole. Raises Bug where it is invalid.
-        """
-        prompt = question.prompt
-        output = await anyio.to_thread.run_sync(prompt.twin, question.inputs)
-        try:
-            output = prompt.output.model_validate_json(output.model_dump_json(warnings=False))
-        except ValidationError as error:
-            raise Bug(f"The twin of {prompt.name} made an invalid output.") from error
-        if on_partial is not None:
-            await on_partial(output.model_dump(mode="json"))
-        return output
-
     def _form(self, prompt: Prompt[In, Out]) -> _Form[In, Out]:
         if prompt not in self._forms:
             self._forms[prompt] = _Form(prompt)
         return self._forms[prompt]
+
+
+def content_of(question: Question[Any, Any]) -> list[UserContent]:
+    """The text, then the pictures."""
+    return [question.text, *map(attached, question.pictures)]
+
+
+def attached(picture: Picture) -> BinaryContent:
+    """A picture as pydantic-ai sends it."""
+    return BinaryContent(picture.content, media_type=picture.media_type)
 
 
 async def _respond(
@@ -202,7 +169,8 @@ async def _respond(
     on_partial: OnPartial | None,
 ) -> ModelResponse:
     """One answer, whatever is in it."""
-    asked = [ModelRequest([UserPromptPart(question.content)], instructions=form.instructions)]
+    request = UserPromptPart(content_of(question))
+    asked = [ModelRequest([request], instructions=form.instructions)]
     if on_partial is None:
         response = await model_request(
             model,
@@ -242,7 +210,7 @@ async def _mend(
 
     booked = replace(response, usage=RequestUsage())
     result = await form.mender.run(
-        question.content,
+        content_of(question),
         model=_Answered(model, booked),
         model_settings=form.settings,
         usage=usage,
@@ -287,16 +255,6 @@ class _Answered(WrapperModel):
             messages, model_settings, model_request_parameters, run_context
         ) as stream:
             yield stream
-
-
-def picture(content: bytes) -> BinaryContent:
-    """A picture to attach, its kind told by its first bytes. Raises InvalidInput for other content."""
-    for start, kind in _PICTURES:
-        if content.startswith(start):
-            return BinaryContent(content, media_type=kind)
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return BinaryContent(content, media_type="image/webp")
-    raise InvalidInput("This is no picture a model can see.", hint="Use PNG, JPEG, GIF or WebP.")
 
 
 async def _send_partials(events: AsyncIterable[Any], on_partial: OnPartial) -> None:

@@ -23,7 +23,7 @@ from stoa.base.errors import ProviderError
 from stoa.core.models.failures import provider_error
 from stoa.core.models.ledger import Ledger, Subject
 from stoa.core.models.limits import Estimate
-from stoa.core.models.prices import estimate, priced
+from stoa.core.models.prices import booked, estimate, priced
 from stoa.core.models.providers import Catalogue
 
 _MOST_ROUNDS = 12
@@ -84,7 +84,7 @@ class Speaker:
         for name in chain:
             model = await self._catalogue.model(name)
             try:
-                async with self._ledger.entry(subject, name, _most(model, conversation)) as usage:
+                async with booked(self._ledger, subject, name, _most(model, conversation)) as usage:
                     response = await _request(model, name, conversation, usage)
                 return Spoken(response, name, usage)
             except ProviderError as error:
@@ -120,7 +120,7 @@ class Speaker:
         self, name: str, conversation: Conversation, subject: Subject
     ) -> AsyncGenerator[Any]:
         model = await self._catalogue.model(name)
-        async with self._ledger.entry(subject, name, _most(model, conversation)) as usage:
+        async with booked(self._ledger, subject, name, _most(model, conversation)) as usage:
             try:
                 async with model_request_stream(
                     model,

@@ -13,7 +13,6 @@ from typing import Any
 
 import anyio
 from pydantic import BaseModel
-from pydantic_ai.usage import RunUsage
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -38,6 +37,16 @@ class Subject:
     role: str
     version: str = ""
     run_id: str | None = None
+
+
+@dataclass
+class Usage:
+    """What one call used."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+    """None where the price of the model is not known."""
 
 
 class UsageLine(BaseModel):
@@ -68,10 +77,10 @@ class Ledger:
     @asynccontextmanager
     async def entry(
         self, subject: Subject, answered_by: str, most: Estimate = NOTHING
-    ) -> AsyncIterator[RunUsage]:
+    ) -> AsyncIterator[Usage]:
         """Around one call: admit it, time it, and book it however it ends.
 
-        The block adds what the call used to the `RunUsage` it is given.
+        The block writes what the call used into the `Usage` it is given.
 
         Raises:
             LimitReached: the workspace's limits don't admit the call; nothing is booked.
@@ -80,7 +89,7 @@ class Ledger:
         hold = None
         if answered_by != OFFLINE:
             hold = await self._limits.admit(workspace, most)
-        usage = RunUsage()
+        usage = Usage()
         started, outcome = time.perf_counter(), "cancelled"
         try:
             with span("model", prompt=subject.prompt, role=subject.role, model=answered_by):
@@ -105,13 +114,8 @@ class Ledger:
         return [UsageLine.model_validate(dict(row)) for row in rows]
 
 
-def cost_of(usage: RunUsage) -> float | None:
-    """US dollars, None where the price of the model is not known."""
-    return None if usage.cost is None else float(usage.cost)
-
-
 def _line(
-    subject: Subject, answered_by: str, usage: RunUsage, seconds: float, outcome: str
+    subject: Subject, answered_by: str, usage: Usage, seconds: float, outcome: str
 ) -> dict[str, Any]:
     offline = answered_by == OFFLINE  # nobody counts the tokens of a twin
     at = now()
@@ -127,7 +131,7 @@ def _line(
         "answered_by": answered_by,
         "input_tokens": 0 if offline else usage.input_tokens,
         "output_tokens": 0 if offline else usage.output_tokens,
-        "cost_usd": 0.0 if offline else cost_of(usage),
+        "cost_usd": 0.0 if offline else usage.cost_usd,
         "seconds": seconds,
         "outcome": outcome,
     }

@@ -22,6 +22,8 @@ from stoa.core.models.tables import ModelHold, ModelLimit, ModelUsage
 
 _HOLD = timedelta(minutes=15)
 _BUSY_SECONDS = 5.0
+_CHARACTERS_PER_TOKEN = 3.0
+"""Rather too few than too many: English has about 4, German and code about 3."""
 
 
 class ModelLimits(BaseModel):
@@ -45,6 +47,11 @@ class Estimate:
 
 
 NOTHING = Estimate()
+
+
+def tokens_of(characters: int) -> Estimate:
+    """The most that reading so many characters comes to, in tokens."""
+    return Estimate(int(characters / _CHARACTERS_PER_TOKEN) + 1)
 
 
 class Limits:

@@ -7,27 +7,28 @@ answers, the reply says so and the ledger has a line.
 
 import time
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel
 
 from stoa.base.database import Database
-from stoa.base.errors import NotFound, ProviderError, SetupError
+from stoa.base.errors import Bug, NotFound, ProviderError, SetupError
 from stoa.base.identity.audit import AuditLog
 from stoa.base.identity.caller import Caller
 from stoa.base.settings import Settings
-from stoa.core.models.asking import Asker, OnPartial, Question
-from stoa.core.models.conversation import Conversation, Speaker, Spoken
 from stoa.core.models.embedding.choose import choose_embedder
 from stoa.core.models.embedding.embedder import Embedder, Kind
-from stoa.core.models.ledger import Ledger, Subject, UsageLine, cost_of
+from stoa.core.models.ledger import Ledger, Subject, UsageLine
 from stoa.core.models.limits import Limits, ModelLimits
-from stoa.core.models.prices import estimate, tokens_of
 from stoa.core.models.prompts import OFFLINE, Prompt, Reply, Role
-from stoa.core.models.provider_embedder import ProviderEmbedder
-from stoa.core.models.providers import Catalogue
-from stoa.core.models.retries import RetryPolicy
+from stoa.core.models.question import Question
+from stoa.core.models.twins import OnPartial, ask_twin
+
+if TYPE_CHECKING:  # they load pydantic-ai
+    from stoa.core.models.conversation import Conversation, Spoken
+    from stoa.core.models.remote import Remote
+    from stoa.core.models.retries import RetryPolicy
 
 In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out", bound=BaseModel)
@@ -43,21 +44,12 @@ class Models:
         database: Database,
         audit: AuditLog | None = None,
         *,
-        policy: RetryPolicy | None = None,
+        policy: "RetryPolicy | None" = None,
     ) -> None:
         """Asks nobody yet. Raises SetupError for a model name that can't be used."""
         self._settings = settings
-        self._policy = policy or RetryPolicy(settings.model_retries, settings.model_timeout)
-        self._catalogue = Catalogue(settings, self._policy)
-        self._asker = Asker()
-        remote = ProviderEmbedder(settings.model_embedding, self._catalogue, self._policy)
-        self.embedder: Embedder = choose_embedder(
-            settings.model_embedding, settings.home, provider=lambda _: remote
-        )
-        self._remote = remote if self.embedder.name == remote.name else None
         self._limits = Limits(database, audit)
         self._ledger = Ledger(database, self._limits)
-        self._speaker = Speaker(self._catalogue, self._ledger)
         self._roles: dict[Role, str] = {
             "strong": settings.model_strong,
             "fast": settings.model_fast or settings.model_strong,
@@ -65,9 +57,21 @@ class Models:
         }
         names = settings.model_fallback.split(",")
         self._fallback = [name.strip() for name in names if name.strip()]
-        embedding = [remote.name] if self._remote else []
-        for name in {*filter(None, self._roles.values()), *self._fallback, *embedding}:
-            self._catalogue.check(name)
+        self.embedder: Embedder = choose_embedder(
+            settings.model_embedding, settings.home, provider=lambda _: self._provided.embedder
+        )
+        self._provider_embeds = self.embedder.name == settings.model_embedding
+        embedding = [self.embedder.name] if self._provider_embeds else []
+        named = {*filter(None, self._roles.values()), *self._fallback, *embedding}
+        self._remote = _load_remote(settings, self._ledger, policy) if named else None
+        for name in named:
+            self._provided.catalogue.check(name)
+
+    @property
+    def _provided(self) -> "Remote":
+        if self._remote is None:
+            raise Bug("A provider is asked, and none is configured.")
+        return self._remote
 
     async def run(
         self,
@@ -119,23 +123,12 @@ class Models:
         subject: Subject,
         on_partial: OnPartial | None,
     ) -> Reply[Out]:
+        if name != OFFLINE:
+            return await self._provided.ask(name, question, subject, on_partial)
         started = time.perf_counter()
-        if name == OFFLINE:
-            async with self._ledger.entry(subject, OFFLINE):
-                output = await self._asker.ask_twin(question, on_partial)
-            return Reply(output, OFFLINE, seconds=time.perf_counter() - started)
-        model = await self._catalogue.model(name)
-        most = estimate(model, question.characters, question.prompt.head.max_tokens)
-        async with self._ledger.entry(subject, name, most) as usage:
-            output = await self._asker.ask(model, name, question, usage, on_partial)
-        return Reply(
-            output=output,
-            answered_by=name,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cost_usd=cost_of(usage),
-            seconds=time.perf_counter() - started,
-        )
+        async with self._ledger.entry(subject, OFFLINE):
+            output = await ask_twin(question, on_partial)
+        return Reply(output, OFFLINE, seconds=time.perf_counter() - started)
 
     def offered(self) -> list[str]:
         """What a program may ask for by name: configured roles, the embedder, and their models."""
@@ -164,8 +157,8 @@ class Models:
         return [name]
 
     async def converse(
-        self, name: str, conversation: Conversation, *, caller: Caller, purpose: str = "v1.chat"
-    ) -> Spoken:
+        self, name: str, conversation: "Conversation", *, caller: Caller, purpose: str = "v1.chat"
+    ) -> "Spoken":
         """The answer of the model called `name` to a conversation.
 
         Raises:
@@ -173,14 +166,16 @@ class Models:
             LimitReached, ProviderError: as `run`.
         """
         subject = Subject(caller.workspace_id, caller.user_id, purpose, name)
-        return await self._speaker.answer(self.offer(name), conversation, subject)
+        chain = self.offer(name)
+        return await self._provided.speaker.answer(chain, conversation, subject)
 
     def converse_stream(
-        self, name: str, conversation: Conversation, *, caller: Caller, purpose: str = "v1.chat"
+        self, name: str, conversation: "Conversation", *, caller: Caller, purpose: str = "v1.chat"
     ) -> AsyncGenerator[Any]:
         """As `converse`, in pieces: pydantic-ai's events, then one `Spoken`. Close it when done."""
         subject = Subject(caller.workspace_id, caller.user_id, purpose, name)
-        return self._speaker.stream(self.offer(name), conversation, subject)
+        chain = self.offer(name)
+        return self._provided.speaker.stream(chain, conversation, subject)
 
     async def embed(self, texts: Sequence[str], *, workspace: str, kind: Kind) -> np.ndarray:
         """Unit vectors, float32, shape (len(texts), self.embedder.dimensions).
@@ -191,9 +186,9 @@ class Models:
             LimitReached, ProviderError: where a provider embeds, as `run`.
         """
         subject = Subject(workspace, "", "embed", "embedding")
-        if self._remote is None:
+        if not self._provider_embeds:
             return await self.embedder.embed(texts, kind)
-        return (await self._embed_booked(self._remote, texts, subject, kind))[0]
+        return (await self._provided.embed(texts, subject, kind))[0]
 
     async def embed_for(
         self, name: str, texts: Sequence[str], *, caller: Caller
@@ -206,18 +201,10 @@ class Models:
         if name not in (_EMBEDDING, self.embedder.name):
             raise NotFound(f"There is no embedder '{name}'.", hint=f"Ask for {_EMBEDDING}.")
         subject = Subject(caller.workspace_id, caller.user_id, "v1.embeddings", _EMBEDDING)
-        if self._remote is not None:
-            return await self._embed_booked(self._remote, texts, subject, "passage")
+        if self._provider_embeds:
+            return await self._provided.embed(texts, subject, "passage")
         async with self._ledger.entry(subject, OFFLINE):
             return await self.embedder.embed(texts, "passage"), 0
-
-    async def _embed_booked(
-        self, remote: ProviderEmbedder, texts: Sequence[str], subject: Subject, kind: Kind
-    ) -> tuple[np.ndarray, int]:
-        characters = sum(len(text) for text in texts)
-        async with self._ledger.entry(subject, remote.name, tokens_of(characters)) as usage:
-            vectors = await remote.embed_counted(texts, kind, usage)
-        return vectors, usage.input_tokens
 
     async def usage(self, caller: Caller, *, days: int = 30) -> list[UsageLine]:
         """What the caller's workspace used: a line per day, prompt and model, newest day first."""
@@ -233,4 +220,11 @@ class Models:
 
     async def close(self) -> None:
         """Close connections to providers."""
-        await self._catalogue.close()
+        if self._remote is not None:
+            await self._remote.close()
+
+
+def _load_remote(settings: Settings, ledger: Ledger, policy: "RetryPolicy | None") -> "Remote":
+    from stoa.core.models.remote import Remote  # noqa: PLC0415 - heavy
+
+    return Remote(settings, ledger, policy)

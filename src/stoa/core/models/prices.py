@@ -1,14 +1,15 @@
 """What a call can cost at most, reckoned before it is made, and what it cost. Prices come from genai-prices."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from genai_prices import calc_price
 from pydantic_ai.messages import ModelResponse
 from pydantic_ai.models import Model
-from pydantic_ai.usage import RequestUsage
+from pydantic_ai.usage import RequestUsage, RunUsage
 
-from stoa.core.models.limits import Estimate
-
-_CHARACTERS_PER_TOKEN = 3.0
-"""Rather too few than too many: English has about 4, German and code about 3."""
+from stoa.core.models.ledger import Ledger, Subject
+from stoa.core.models.limits import NOTHING, Estimate, tokens_of
 
 
 def estimate(model: Model, characters: int, max_tokens: int) -> Estimate:
@@ -25,11 +26,6 @@ def estimate(model: Model, characters: int, max_tokens: int) -> Estimate:
     return Estimate(read + max_tokens, price)
 
 
-def tokens_of(characters: int) -> Estimate:
-    """The most that reading so many characters comes to, in tokens."""
-    return Estimate(int(characters / _CHARACTERS_PER_TOKEN) + 1)
-
-
 def priced(response: ModelResponse) -> RequestUsage:
     """What an answer used, with its price where that is known."""
     usage = response.usage
@@ -39,3 +35,17 @@ def priced(response: ModelResponse) -> RequestUsage:
         except (LookupError, ValueError):  # no known price, or the provider named no usage
             usage.cost = None
     return usage
+
+
+@asynccontextmanager
+async def booked(
+    ledger: Ledger, subject: Subject, name: str, most: Estimate = NOTHING
+) -> AsyncIterator[RunUsage]:
+    """`Ledger.entry` around a call that is counted by pydantic-ai."""
+    async with ledger.entry(subject, name, most) as usage:
+        counted = RunUsage()
+        try:
+            yield counted
+        finally:
+            usage.input_tokens, usage.output_tokens = counted.input_tokens, counted.output_tokens
+            usage.cost_usd = None if counted.cost is None else float(counted.cost)

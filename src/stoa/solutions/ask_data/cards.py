@@ -6,7 +6,7 @@ hides, before anything is written into a prompt or read by the offline parser. K
 
 from collections.abc import Sequence
 
-from stoa.core.models.prices import tokens_of
+from stoa.core.models.limits import tokens_of
 from stoa.core.tables.catalogue import Catalogue, Column, Table
 from stoa.core.tables.guard import Policy
 
