@@ -1,5 +1,6 @@
 """Suites over real prompts and models: side by side, judged, kept, and gone on with after kill -9."""
 
+import asyncio
 import json
 import os
 import signal
@@ -10,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
 from stoa.app.cli.main import stoa
-from stoa.app.evaluating import SuiteRun, run_suite
+from stoa.app.evaluating import SuiteRun, _house, run_suite
 from stoa.base.errors import InvalidInput, NotFound, SetupError
 from stoa.base.settings import Settings
 from stoa.core.evaluation.judging import labelled_answers
@@ -217,3 +219,27 @@ def test_a_killed_run_asks_no_answer_twice(settings: Settings, stub: Stub, tmp_p
     assert report["graded"][0]["figures"]["passed"] == 1.0
     assert report["graded"][0]["kept"] >= asked - 2
     assert len(stub.received) <= 120 + 2
+
+
+@pytest.mark.slow
+async def test_what_the_house_of_an_evaluation_has_begun_ends_with_it(tmp_path: Path) -> None:
+    """The shop's sample leaves a training under way, which writes into the folder."""
+    settings = Settings.load(home=tmp_path / "home", model_embedding="hashed")
+    async with _house(settings, "recommend_products", quiet) as house:
+        platform = house.dispatcher.platform
+        home = platform.settings.home
+        for _ in range(600):
+            if any(not job.state.ended for job in await platform.jobs.list(house.caller)):
+                break
+            await asyncio.sleep(0.05)
+        else:
+            raise AssertionError("no training has begun")
+    assert not home.exists()
+    assert not [each for each in psutil.process_iter() if _works_in(each, home)]
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return any(str(folder) in each for each in process.cmdline())
+    except psutil.Error:
+        return False

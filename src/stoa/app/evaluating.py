@@ -5,6 +5,7 @@ house of its own in a temporary folder; only the answers of models are kept, und
 interrupted suite goes on where it stopped.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from stoa.app.house import at_work
 from stoa.base.errors import InvalidInput, NotFound
 from stoa.base.identity.caller import Caller
 from stoa.base.settings import Settings
-from stoa.contract import OwnSuite, Solution
+from stoa.contract import OwnSuite, Platform, Solution
 from stoa.core.evaluation import judging
 from stoa.core.evaluation.evaluate import CallOperation, OnCase, evaluate
 from stoa.core.evaluation.evaluate_suite import AT_ONCE, Answerer, evaluate_suite
@@ -27,6 +28,7 @@ from stoa.core.evaluation.kept import Answered, Kept
 from stoa.core.evaluation.report import Report
 from stoa.core.evaluation.rules import Tools
 from stoa.core.evaluation.suites import Suite, load_suite
+from stoa.core.flows.flows import MOST_RUNS
 from stoa.core.language.detect import detect_language
 from stoa.core.language.sentiment import judge_sentiment
 from stoa.core.language.toxicity import judge_toxicity
@@ -36,6 +38,8 @@ from stoa.dispatch import Dispatcher
 from stoa.wiring import build, solutions
 
 _CONFIGURED = "configured"
+_ENDING_TURNS, _PAUSE = 300, 0.1
+"""How often it is looked whether the processes have ended, and the seconds between."""
 JUDGE = Prompt(Path("prompts/judge.md"), twin=judging.by_wording)
 
 
@@ -194,17 +198,32 @@ class _House:
 
 @asynccontextmanager
 async def _house(settings: Settings, solution: str, on_case: OnCase) -> AsyncIterator[_House]:
-    with TemporaryDirectory(prefix="stoa-evaluate-") as folder:
+    """With the solution's own sample. What it has begun ends with it: nobody would take it over."""
+    with TemporaryDirectory(prefix="stoa-evaluate-", ignore_cleanup_errors=True) as folder:
         dispatcher = build(_in(Path(folder), settings))
         found = _found(dispatcher.solutions.values(), solution)
         try:
             async with at_work(dispatcher):
                 caller = await dispatcher.platform.accounts.ensure_sample()
                 await on_case("filling the sample workspace", 0, 0)
-                await dispatcher.fill(caller)
-                yield _House(dispatcher, caller, found)
+                try:
+                    if found.sample is not None:
+                        await found.sample(dispatcher.as_call(caller, found))
+                    yield _House(dispatcher, caller, found)
+                finally:
+                    await _end_runs(dispatcher.platform, caller)
         finally:
             dispatcher.platform.database.close()
+
+
+async def _end_runs(platform: Platform, caller: Caller) -> None:
+    for run in await platform.flows.list(caller, limit=MOST_RUNS):
+        if not run.state.ended:
+            await platform.flows.cancel(caller, run.id)
+    for _ in range(_ENDING_TURNS):
+        if all(job.state.ended for job in await platform.jobs.list(caller)):
+            return
+        await asyncio.sleep(_PAUSE)
 
 
 def _in(folder: Path, settings: Settings) -> Settings:
