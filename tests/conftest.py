@@ -165,15 +165,22 @@ def postgres_with_tables(postgres_server: str, postgres_template: str) -> Iterat
         yield url
 
 
+@pytest.fixture
+def sqlite(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """An open, migrated SQLite database with the two workspaces."""
+    shutil.copy(sqlite_template, tmp_path / "test.sqlite")
+    opened = Database(f"sqlite:///{tmp_path / 'test.sqlite'}")
+    yield opened
+    opened.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """An open, migrated database of each kind, with the workspaces `workspace_a` and `workspace_b`."""
     if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "test.sqlite")
-        url = f"sqlite:///{tmp_path / 'test.sqlite'}"
-    else:
-        url = request.getfixturevalue("postgres_with_tables")
-    opened = Database(url)
+        yield request.getfixturevalue("sqlite")
+        return
+    opened = Database(request.getfixturevalue("postgres_with_tables"))
     yield opened
     opened.close()
 

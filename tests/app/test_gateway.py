@@ -6,7 +6,6 @@ Behind the gateway stands a stub of the model providers, so both ends are real H
 import asyncio
 import base64
 import json
-import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,11 +68,8 @@ async def proven(authorization: Annotated[str, Header()] = "") -> Caller:
 
 
 @pytest.fixture
-def database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
-    shutil.copy(sqlite_template, tmp_path / "gateway.sqlite")
-    opened = Database(f"sqlite:///{tmp_path / 'gateway.sqlite'}")
-    yield opened
-    opened.close()
+def database(sqlite: Database) -> Database:
+    return sqlite
 
 
 @pytest.fixture

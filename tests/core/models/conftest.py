@@ -1,7 +1,6 @@
 """A stub of all providers, and the models room over it on a database of its own."""
 
 import gc
-import shutil
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -41,15 +40,6 @@ def reachable(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
         "bedrock_endpoint_url": stub.url,
         "ANTHROPIC_API_KEY": "dummy",
     }
-
-
-@pytest.fixture
-def sqlite(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
-    """One kind of database: where the provider is what is tried, the other adds nothing."""
-    shutil.copy(sqlite_template, tmp_path / "models.sqlite")
-    opened = Database(f"sqlite:///{tmp_path / 'models.sqlite'}")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(params=NAMES)

@@ -48,4 +48,9 @@ async def booked(
             yield counted
         finally:
             usage.input_tokens, usage.output_tokens = counted.input_tokens, counted.output_tokens
-            usage.cost_usd = None if counted.cost is None else float(counted.cost)
+            usage.cost_usd = cost_of(counted)
+
+
+def cost_of(usage: RunUsage) -> float | None:
+    """US dollars, None where the price of the model is not known."""
+    return None if usage.cost is None else float(usage.cost)

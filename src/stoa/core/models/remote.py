@@ -17,7 +17,7 @@ from stoa.core.models.conversation import Speaker
 from stoa.core.models.embedding.embedder import Kind
 from stoa.core.models.ledger import Ledger, Subject
 from stoa.core.models.limits import tokens_of
-from stoa.core.models.prices import booked, estimate
+from stoa.core.models.prices import booked, cost_of, estimate
 from stoa.core.models.prompts import Reply
 from stoa.core.models.provider_embedder import ProviderEmbedder
 from stoa.core.models.providers import Catalogue
@@ -59,7 +59,7 @@ class Remote:
             answered_by=name,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
-            cost_usd=None if usage.cost is None else float(usage.cost),
+            cost_usd=cost_of(usage),
             seconds=time.perf_counter() - started,
         )
 
