@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from stoa.base.database import Database, Workspace
 from stoa.base.errors import NotFound
@@ -17,6 +17,12 @@ from stoa.core.knowledge.pages import Around, ParsedDocument, ParsedPage, Passag
 from stoa.core.knowledge.tables import DocumentRow, PageRow, PassageRow
 from stoa.core.knowledge.windows import repeated
 
+_MIDDLE, _NEAR = aliased(PassageRow), aliased(PassageRow)
+_IS_BESIDE = sa.and_(
+    _NEAR.document_id == _MIDDLE.document_id,
+    _NEAR.ordinal.in_([_MIDDLE.ordinal - 1, _MIDDLE.ordinal + 1]),
+)
+"""Made once: a statement over aliases made anew is compiled anew, which costs more than it does."""
 _PAGES_AT_ONCE = 32
 _SCRUB_WAIT_MS = 2_000
 _UNFIT = dict.fromkeys((0, *range(55296, 57344)), 65533)
@@ -296,21 +302,22 @@ class Records:
     async def around(self, workspace: str, passages: Sequence[str]) -> dict[str, Around]:
         """By id, the passages before and after these in their documents; without those that are gone."""
 
+        chosen = (
+            sa.select(_MIDDLE.id, _MIDDLE.ordinal, _NEAR)
+            .outerjoin(_NEAR, _IS_BESIDE)
+            .where(_MIDDLE.id.in_(passages))
+        )
+
         def read(session: Session) -> dict[str, Around]:
-            place = sa.tuple_(PassageRow.document_id, PassageRow.ordinal)
-            middles = session.execute(
-                sa.select(PassageRow.id, PassageRow.document_id, PassageRow.ordinal).where(
-                    PassageRow.id.in_(passages)
-                )
-            ).all()
-            if not middles:
-                return {}
-            beside = [(of, at + step) for _, of, at in middles for step in (-1, 1)]
-            near = session.scalars(sa.select(PassageRow).where(place.in_(beside)))
-            found = {(row.document_id, row.ordinal): _passage(row) for row in near}
-            return {
-                each: (found.get((of, at - 1)), found.get((of, at + 1))) for each, of, at in middles
-            }
+            found: dict[str, Around] = {}
+            for passage, ordinal, row in session.execute(chosen):
+                before, after = found.get(passage, (None, None))
+                if row is not None and row.ordinal < ordinal:
+                    before = _passage(row)
+                elif row is not None:
+                    after = _passage(row)
+                found[passage] = (before, after)
+            return found
 
         return await self._database.read(read, workspace=workspace)
 

@@ -4,6 +4,7 @@ Rights go into the query as the list of collections. What is current is read fro
 one query after the search, so that an answer never mixes two versions.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from stoa.solutions.ask_docs.schema import DocumentState, PassageView, Search
 from stoa.solutions.ask_docs.tables import DocumentRow
 
 _PASSAGES = 10
-_SPARE = 10
+_SPARE = 5
 """More hits than wanted, because some may belong to a version that is being replaced right now."""
 _NEIGHBOURS_OF = 2
 
@@ -42,13 +43,18 @@ def find_scope(
 
 async def retrieve(call: Call, question: str, scope: Scope) -> list[PassageView]:
     """The best passages, and after them the neighbours of the very best, for context."""
-    found = await current_passages(call, Search(query=question[:2000], limit=_PASSAGES), scope)
+    hits = await _search(call, Search(query=question[:2000], limit=_PASSAGES), scope)
+    if not hits:
+        return []
+    best = [hit.passage.id for hit in hits[:_NEIGHBOURS_OF]]
+    found, nearby = await asyncio.gather(
+        _current(call, hits, scope),
+        call.platform.knowledge.neighbours(call.caller.workspace_id, best),
+    )
+    found = found[:_PASSAGES]
     known = {passage.id for passage in found}
     around: list[PassageView] = []
-    best = found[:_NEIGHBOURS_OF]
-    knowledge, workspace = call.platform.knowledge, call.caller.workspace_id
-    nearby = await knowledge.neighbours(workspace, [view.id for view in best])
-    for view in best:
+    for view in found[:_NEIGHBOURS_OF]:
         for passage in nearby.get(view.id, ()):
             if passage is not None and passage.id not in known:
                 known.add(passage.id)
@@ -58,9 +64,12 @@ async def retrieve(call: Call, question: str, scope: Scope) -> list[PassageView]
 
 async def current_passages(call: Call, request: Search, scope: Scope) -> list[PassageView]:
     """Hits in documents that are current at one single moment, so that two versions never mix."""
-    if not scope.collections:
-        return []
-    hits = await call.platform.knowledge.search(
+    found = await _current(call, await _search(call, request, scope), scope)
+    return found[: request.limit]
+
+
+async def _search(call: Call, request: Search, scope: Scope) -> list[Hit]:
+    return await call.platform.knowledge.search(
         call.caller.workspace_id,
         request.query,
         collections=scope.collections,
@@ -69,6 +78,8 @@ async def current_passages(call: Call, request: Search, scope: Scope) -> list[Pa
         mode=request.mode,
     )
 
+
+async def _current(call: Call, hits: Sequence[Hit], scope: Scope) -> list[PassageView]:
     def load(session: Session) -> dict[str, DocumentRow]:
         rows = session.scalars(
             select(DocumentRow)
@@ -79,12 +90,11 @@ async def current_passages(call: Call, request: Search, scope: Scope) -> list[Pa
         return {row.id: row for row in rows}
 
     current = await call.platform.database.read(load, workspace=call.caller.workspace_id)
-    views = [
+    return [
         _view(hit, current[hit.passage.document_id])
         for hit in hits
         if hit.passage.document_id in current
     ]
-    return views[: request.limit]
 
 
 def _view(hit: Hit, document: DocumentRow) -> PassageView:

@@ -2,9 +2,9 @@
 
     {folder}/{space}/{workspace}.lance      a table: IVF_RQ over vectors, BM25 over words
 
-A table per workspace keeps tenants physically apart, statistics of words included. Small tables have
-no vector index and are searched exactly; so are narrow scopes of large ones, which an approximate
-search would starve. Every write takes a lock on the table, across processes; reads take none.
+A table per workspace keeps tenants physically apart, statistics of words included. Here is how it is
+opened and written; `lance_reading` searches it. Every write takes a lock on the table, across
+processes; reads take none.
 
 Deleting is more than marking: LanceDB keeps deleted rows in their files, in old versions, and in the
 indexes over them. `_purge` rewrites what deletions touched and drops everything older.
@@ -13,11 +13,11 @@ indexes over them. `_purge` rewrites what deletions touched and drops everything
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -25,26 +25,18 @@ from filelock import FileLock
 
 from stoa.base.errors import Bug, SetupError
 from stoa.core.knowledge.index.index import Found, IndexRow, Scope, Space
+from stoa.core.knowledge.index.lance_reading import LanceReader, among, equals
 from stoa.core.knowledge.index.threads import Threads
 
-if TYPE_CHECKING:  # LanceDB takes as long to import as all the rest: it is, in a thread, on opening
+if TYPE_CHECKING:  # loaded on opening, by the reader
     from lancedb.table import Table
 
-T = TypeVar("T")
-
-_EXACT_UP_TO: Final = 4_000
-"""Rows in scope up to which every vector is compared: a few milliseconds, and recall 1."""
 _INDEX_FROM: Final = 10_000
 """Rows from which a table gets a vector index."""
-_REFINED: Final = 100
-"""Nearest rows by the rough codes that are compared exactly; at least twice as many as wanted."""
-_PROBES: Final = 40
 _WORTH_OPTIMISING: Final = 2_000
 """Rows written since the last time; they are searched exactly until then."""
 _MOST_FRAGMENTS: Final = 100
 """Files from which a table is put together again: small documents leave one or two each."""
-_READERS: Final = 8
-_RETRIES: Final = 3
 _GRACE: Final = timedelta(milliseconds=500)
 """How long a search that is under way may still read an old version. Never 0: see `_purge`."""
 
@@ -55,9 +47,10 @@ class LanceIndex:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._space: Space | None = None
+        self._reader: LanceReader | None = None
         self._tables: dict[str, Table] = {}
         self._opening = threading.Lock()
-        self._threads = Threads(readers=_READERS)
+        self._threads = Threads(readers=1)
 
     async def open(self, space: Space) -> None:
         """See `Index`."""
@@ -80,26 +73,19 @@ class LanceIndex:
 
     async def keyword(self, scope: Scope, query: str, limit: int) -> list[Found]:
         """See `Index`."""
-        if scope.is_empty or not query:
-            return []
-        return await self._threads.read(self._keyword_now, scope, query, limit)
+        return await self._reading.keyword(scope, query, limit)
 
     async def vector(self, scope: Scope, vector: np.ndarray, limit: int) -> list[Found]:
         """See `Index`."""
-        if scope.is_empty:
-            return []
-        return await self._threads.read(self._vector_now, scope, vector, limit)
+        return await self._reading.vector(scope, vector, limit)
 
     async def vectors(self, workspace: str, ids: Sequence[str]) -> dict[str, np.ndarray]:
         """See `Index`."""
-        return await self._threads.read(self._vectors_now, workspace, ids) if ids else {}
+        return await self._reading.vectors(workspace, ids)
 
     async def count(self, workspace: str, document_id: str | None = None) -> int:
         """See `Index`."""
-        where = None if document_id is None else _equals("document_id", document_id)
-        return await self._threads.read(
-            self._reading, workspace, lambda table: int(table.count_rows(where)), 0
-        )
+        return await self._reading.count(workspace, document_id)
 
     async def optimise(self, workspace: str) -> None:
         """See `Index`."""
@@ -113,12 +99,12 @@ class LanceIndex:
         """See `Index`."""
         self._threads.close()
         self._tables.clear()
+        if self._reader is not None:
+            self._reader.close()
 
     # Everything below runs in a thread.
 
     def _open_now(self, space: Space) -> None:
-        import lancedb  # noqa: F401 - so that the first search does not wait for it
-
         try:
             (self._folder / space.id).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -128,33 +114,32 @@ class LanceIndex:
             ) from error
         with self._opening:
             self._tables.clear()
+            self._reader = LanceReader(self._folder / space.id, space.dimensions)
             self._space = space
 
     @property
-    def _dimensions(self) -> int:
-        if self._space is None:
+    def _reading(self) -> LanceReader:
+        if self._reader is None:
             raise Bug("the index is used before it is opened")
-        return self._space.dimensions
+        return self._reader
 
     @property
     def _root(self) -> Path:
-        if self._space is None:
-            raise Bug("the index is used before it is opened")
-        return self._folder / self._space.id
+        return self._reading.folder
 
     def _table(self, workspace: str, *, make: bool = False) -> "Table | None":
         with self._opening:
             if workspace in self._tables:
                 return self._tables[workspace]
-            if not workspace.replace("_", "").isalnum():
-                raise Bug(f"'{workspace}' is no workspace id")
-            path = self._root / f"{workspace}.lance"
+            path = self._reading.path(workspace)
             if not path.is_dir() and not make:
                 return None
             import lancedb
 
             # Interval 0: every read sees what other processes have written.
-            connection = lancedb.connect(self._root, read_consistency_interval=timedelta(0))
+            connection = lancedb.connect(
+                self._root, read_consistency_interval=timedelta(0), session=self._reading.session
+            )
             if path.is_dir():
                 table = connection.open_table(workspace)
             else:
@@ -164,7 +149,7 @@ class LanceIndex:
 
     def _schema(self) -> pa.Schema:
         text = [(name, pa.string()) for name in ("id", "passage_id", "document_id", "collection")]
-        vector = pa.list_(pa.float32(), self._dimensions)
+        vector = pa.list_(pa.float32(), self._reading.dimensions)
         rest = [("live", pa.bool_()), ("page", pa.int32()), ("words", pa.string())]
         return pa.schema([*text, *rest, ("vector", vector)])
 
@@ -177,22 +162,6 @@ class LanceIndex:
             if not table.list_indices():
                 _index_columns(table)
             yield table
-
-    def _reading(self, workspace: str, read: "Callable[[Table], T]", nothing: T) -> T:
-        """What `read` finds. A file that a purge took away meanwhile: look again, at what is now."""
-        for attempt in range(_RETRIES):
-            table = self._table(workspace)
-            if table is None:
-                return nothing
-            try:
-                return read(table)
-            except (RuntimeError, OSError, ValueError):
-                if attempt == _RETRIES - 1:
-                    raise
-                with self._opening:
-                    self._tables.pop(workspace, None)
-                time.sleep(0.01)
-        raise Bug("unreachable: every attempt returns or raises")
 
     def _upsert_now(self, workspace: str, rows: Sequence[IndexRow]) -> None:
         columns: dict[str, Any] = {
@@ -212,7 +181,7 @@ class LanceIndex:
 
     def _set_live_now(self, workspace: str, document_id: str, live: bool) -> None:
         with self._writing(workspace) as table:
-            table.update(where=_equals("document_id", document_id), values={"live": live})
+            table.update(where=equals("document_id", document_id), values={"live": live})
 
     def _delete_now(self, workspace: str, documents: list[str] | None) -> None:
         if self._table(workspace) is None:
@@ -220,12 +189,13 @@ class LanceIndex:
         if documents is None:
             with FileLock(self._root / f"{workspace}.lock"), self._opening:
                 self._tables.pop(workspace, None)
-                shutil.rmtree(self._root / f"{workspace}.lance", ignore_errors=True)
+                self._reading.forget(workspace)
+                shutil.rmtree(self._reading.path(workspace), ignore_errors=True)
             return
         with self._writing(workspace) as table:
             if documents:
-                table.delete(_among("document_id", documents))
-            self._purge(table, self._root / f"{workspace}.lance")
+                table.delete(among("document_id", documents))
+            self._purge(table, self._reading.path(workspace))
 
     def _purge(self, table: "Table", folder: Path) -> None:
         """Leave nothing on disk of rows that were deleted or replaced.
@@ -263,55 +233,8 @@ class LanceIndex:
             if folder.is_dir() and folder != self._root:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _keyword_now(self, scope: Scope, query: str, limit: int) -> list[Found]:
-        def search(table: "Table") -> list[Found]:
-            builder = table.search(query, query_type="fts", fts_columns="words")
-            chosen = builder.where(_condition(scope)).select([*_RESULT, "vector", "_score"])
-            found = chosen.limit(limit).to_arrow()
-            vectors = self._unpack(found)
-            rows = found.select([*_RESULT, "_score"]).to_pylist()
-            return [
-                _found(row, row["_score"], vector)
-                for row, vector in zip(rows, vectors, strict=True)
-            ]
-
-        return self._reading(scope.workspace, search, [])
-
-    def _vector_now(self, scope: Scope, vector: np.ndarray, limit: int) -> list[Found]:
-        def search(table: "Table") -> list[Found]:
-            condition = _condition(scope)
-            nearest: Any = table.search(vector, vector_column_name="vector", query_type="vector")
-            builder = (
-                nearest.distance_type("cosine")
-                .where(condition, prefilter=True)
-                .select([*_RESULT, "_distance"])
-                .limit(limit)
-            )
-            if table.count_rows(condition) <= _EXACT_UP_TO:
-                builder = builder.bypass_vector_index()
-            else:
-                refine = max(2, -(-_REFINED // limit))
-                builder = builder.nprobes(_PROBES).refine_factor(refine)
-            return [_found(row, 1.0 - row["_distance"]) for row in builder.to_list()]
-
-        return self._reading(scope.workspace, search, [])
-
-    def _vectors_now(self, workspace: str, ids: Sequence[str]) -> dict[str, np.ndarray]:
-        def fetch(table: "Table") -> dict[str, np.ndarray]:
-            found = table.search().where(_among("id", ids)).select(["id", "vector"]).to_arrow()
-            return dict(zip(found["id"].to_pylist(), self._unpack(found), strict=True))
-
-        return self._reading(workspace, fetch, {})
-
-    def _unpack(self, found: pa.Table) -> np.ndarray:
-        """The vectors of what was found: (rows, dimensions), float32."""
-        flat: np.ndarray = found["vector"].combine_chunks().flatten().to_numpy()
-        return flat.reshape(found.num_rows, self._dimensions).astype(np.float32)
-
 
 _UNCHANGED = {"live": "live"}
-_RESULT = ["id", "page"]
-"""No more: each column costs a search of 100 rows a millisecond and a half."""
 
 
 def _index_columns(table: "Table") -> None:
@@ -346,26 +269,3 @@ def _index_vectors(table: "Table") -> None:
 def _fragments(table: "Table") -> int:
     statistics: Any = table.stats()  # a dictionary, whatever its annotation says
     return int(statistics["fragment_stats"]["num_fragments"])
-
-
-def _condition(scope: Scope) -> str:
-    parts = ["live = true", _among("collection", scope.collections)]
-    if scope.documents is not None:
-        parts.append(_among("document_id", scope.documents))
-    return " AND ".join(parts)
-
-
-def _among(column: str, values: Iterable[str]) -> str:
-    return f"{column} IN ({', '.join(_quoted(value) for value in sorted(values))})"
-
-
-def _equals(column: str, value: str) -> str:
-    return f"{column} = {_quoted(value)}"
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _found(row: dict[str, Any], score: float, vector: np.ndarray | None = None) -> Found:
-    return Found(row["id"], float(score), row["page"], vector)
