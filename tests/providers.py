@@ -155,6 +155,21 @@ class Stub:
             }
         )
 
+    async def rerank(self, request: Request) -> Response:
+        """Scores of documents: how many words of the query each has; best first."""
+        body = json.loads(await request.body())
+        self.received.append(Received(request.url.path, dict(request.headers), body))
+        act = self.acts.popleft() if self.acts else Answer()
+        if isinstance(act, Status):
+            return _OpenAI(body).failure(act)
+        if isinstance(act, Malformed):
+            return Response("<html>Bad gateway</html>", media_type="application/json")
+        asked = set(body["query"].lower().split())
+        scores = [len(asked & set(text.lower().split())) for text in body["documents"]]
+        best_first = sorted(range(len(scores)), key=lambda index: -scores[index])
+        results = [{"index": i, "relevance_score": float(scores[i])} for i in best_first]
+        return JSONResponse({"results": results, "usage": {"total_tokens": INPUT_TOKENS}})
+
     async def _hang(self, request: Request, seconds: float) -> None:
         begun, end = self._round, time.monotonic() + seconds
         while time.monotonic() < end:
@@ -476,6 +491,7 @@ def running_stub() -> Iterator[Stub]:
     stub = Stub()
     routes = [
         Route("/v1/embeddings", stub.embed, methods=["POST"]),
+        Route("/v1/rerank", stub.rerank, methods=["POST"]),
         Route("/{path:path}", stub.answer, methods=["POST"]),
     ]
     with serving(Starlette(routes=routes)) as url:

@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     model_embedding: str = Field(
         "", description="provider:model or onnx:/folder; empty: the small local encoder."
     )
+    model_reranker: str = Field(
+        "",
+        description="openai:model on a server of yours with /rerank, or onnx:/folder of a cross-encoder, "
+        "that reads what search found and puts it in order; empty: order by rank fusion.",
+    )
     model_fallback: str = Field(
         "", description="provider:model asked when the first one fails; comma-separated chain."
     )

@@ -16,6 +16,7 @@ from stoa.core.knowledge.index.index import Index
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.embedding.choose import choose_embedder
 from stoa.core.models.embedding.embedder import Embedder, Kind
+from stoa.core.models.reranking.reranker import Reranker
 
 T = TypeVar("T")
 A, B = "workspace_a", "workspace_b"
@@ -78,11 +79,20 @@ class LocalModels:
     def __init__(self, model: str = "") -> None:
         self.embedder = shared_embedder(model)
         self.embedded: list[str] = []
+        self.reranker: Reranker | None = None
 
     async def embed(self, texts: Sequence[str], *, workspace: str, kind: Kind) -> np.ndarray:
         if kind == "passage":
             self.embedded.extend(texts)
         return await self.embedder.embed(texts, kind)
+
+    @property
+    def reranks(self) -> bool:
+        return self.reranker is not None
+
+    async def rerank(self, query: str, texts: Sequence[str], *, workspace: str) -> np.ndarray:
+        assert self.reranker is not None
+        return (await self.reranker.score(query, texts)).scores
 
 
 class Room:

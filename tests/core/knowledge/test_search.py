@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stoa.base.database import Database
-from stoa.base.errors import InvalidInput, SetupError
+from stoa.base.errors import InvalidInput, LimitReached, ProviderError, SetupError, StoaError
 from stoa.core.knowledge.index.choose import choose_index
 from stoa.core.knowledge.index.index import Found, Index, IndexRow, Scope, Space
 from stoa.core.knowledge.index.lance import LanceIndex
@@ -16,9 +16,13 @@ from stoa.core.knowledge.index.memory import MemoryIndex
 from stoa.core.knowledge.pages import Hit
 from stoa.core.knowledge.search import Mode, fuse
 from stoa.core.models.embedding import minilm
+from stoa.core.models.embedding.encoder_files import EncoderFiles
 from stoa.core.models.embedding.words import searchable
+from stoa.core.models.reranking.cross_encoder import CrossEncoder
+from stoa.core.models.reranking.reranker import Scored
 from tests.conftest import lacking
 from tests.core.knowledge.building import LEAVE, PUMPS, A, Room
+from tests.core.models.cross_encoders import write_cross_encoder
 
 ENERGY = """# Energy report
 
@@ -80,6 +84,45 @@ async def test_the_answer_comes_first(filled: Room, query: str, expected: str) -
     assert expected in hits[0].passage.text
     scores = [hit.score for hit in hits]
     assert scores == sorted(scores, reverse=True)
+
+
+@on_sqlite
+async def test_a_reranker_decides_the_order(filled: Room, tmp_path: Path) -> None:
+    """It reads whole passages; how sure a hit is stays the embedder's to say."""
+    before = {hit.passage.id: hit for hit in await ask(filled, "pump")}
+    folder = write_cross_encoder(tmp_path / "mine", {"holiday": 5.0, "heating": 3.0, "Solar": 2.0})
+    filled.models.reranker = CrossEncoder("mine", EncoderFiles.of_folder(folder))
+    hits = await ask(filled, "pump")
+    assert {hit.passage.id for hit in hits} == set(before)
+    assert [hit.score for hit in hits[:2]] == [5.0, 2.0]
+    assert "holiday" in hits[0].passage.text
+    assert hits[0].relevance == before[hits[0].passage.id].relevance
+    narrowed = await filled.knowledge.search(A, "pump", collections=ALL, limit=1)
+    assert [hit.passage.id for hit in narrowed] == [hits[0].passage.id]
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "error",
+    [ProviderError("It is down.", retryable=True), LimitReached("Used up.", hint="Wait.")],
+)
+async def test_without_the_reranker_search_goes_on(filled: Room, error: StoaError) -> None:
+    """In the order that rank fusion gives."""
+    before = await ask(filled, "pump")
+    filled.models.reranker = Failing(error)
+    assert await ask(filled, "pump") == before
+
+
+class Failing:
+    """A reranker that can't be asked now."""
+
+    name = "failing"
+
+    def __init__(self, error: StoaError) -> None:
+        self._error = error
+
+    async def score(self, query: str, texts: Sequence[str]) -> Scored:
+        raise self._error
 
 
 @on_sqlite

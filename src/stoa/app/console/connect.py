@@ -30,6 +30,7 @@ async def show(visit: Visit) -> None:
                 ("Simple prompts", settings.model_fast or settings.model_strong or "offline twin"),
                 ("Pictures", settings.model_vision or settings.model_strong or "offline twin"),
                 ("Embeddings", settings.model_embedding or "the local encoder"),
+                ("Order of passages", settings.model_reranker or "rank fusion, no reranker"),
             ]
         )
         if not settings.model_strong:

@@ -1,4 +1,5 @@
-"""Hybrid search: by words and by meaning at once, fused by rank, checked against the database.
+"""Hybrid search: by words and by meaning at once, fused by rank, checked against the database; where a
+reranker is configured, it reads the best of them and puts them in order.
 
 Reciprocal rank fusion (Cormack et al. 2009) needs no common scale of the two scores. What the index
 offers is only believed after the database has said that the document is published, in a collection
@@ -12,14 +13,16 @@ from typing import Literal
 
 import numpy as np
 
-from stoa.base.errors import InvalidInput, SetupError
-from stoa.base.telemetry import metrics
+from stoa.base.errors import InvalidInput, LimitReached, ProviderError, SetupError
+from stoa.base.telemetry import get_logger, metrics
 from stoa.core.knowledge.index.index import Found, Scope, Space
 from stoa.core.knowledge.indexing import Indexer
 from stoa.core.knowledge.pages import Hit, Passage
 from stoa.core.knowledge.records import Records
 from stoa.core.models.embedding.words import coverage, words
 from stoa.core.models.models import Models
+
+_log = get_logger(__name__)
 
 Mode = Literal["hybrid", "keyword", "vector"]
 
@@ -29,6 +32,8 @@ _CANDIDATES_A_HIT = 4
 _SPARE = 10
 """Read from the database beyond what is wanted, because some may be withdrawn since."""
 _MOST = 100
+_RERANKED = 30
+"""Passages that a reranker reads: a local one takes a second of a core for so many long ones."""
 _RELEVANT = 0.5
 _LONGEST_QUERY = 8_000
 _MOST_WORDS = 64
@@ -76,17 +81,19 @@ class Searcher:
         ordered = fuse(by_words, by_meaning)
         near = {each.id: each.vector for each in by_words if each.vector is not None}
         kept: list[tuple[Passage, Candidate]] = []
-        at_once = limit + _SPARE
+        most = max(limit, _RERANKED) if self._models.reranks else limit
+        at_once = most + _SPARE
         for first in range(0, len(ordered), at_once):
             some = ordered[first : first + at_once]
             _, live = await asyncio.gather(
                 self._compare(scope, some, vector, near), self._live(scope, some)
             )
             kept += [(live[each.passage_id], each) for each in some if _may_be_shown(each, live)]
-            if len(kept) >= limit:
+            if len(kept) >= most:
                 break
-        metrics.passages_found.inc(len(kept[:limit]))
-        return await asyncio.to_thread(self._judge, query, kept[:limit])
+        best = (await self._reranked(scope, query, kept[:most]))[:limit]
+        metrics.passages_found.inc(len(best))
+        return await asyncio.to_thread(self._judge, query, best)
 
     async def _refuse_stale(self, scope: Scope, space: Space) -> None:
         waiting = await self._records.stale(scope.workspace, sorted(scope.collections), space.id)
@@ -134,6 +141,23 @@ class Searcher:
         return await self._records.live_passages(
             scope.workspace, ids, sorted(scope.collections), documents
         )
+
+    async def _reranked(
+        self, scope: Scope, query: str, found: list[tuple[Passage, Candidate]]
+    ) -> list[tuple[Passage, Candidate]]:
+        """In the reranker's order; as they are where there is none, or where it can't be asked now:
+        an answer in a lesser order is better than none."""
+        if not self._models.reranks or not found:
+            return found
+        texts = [f"{passage.heading}\n{passage.text}".strip() for passage, _ in found]
+        try:
+            scores = await self._models.rerank(query, texts, workspace=scope.workspace)
+        except (ProviderError, LimitReached) as error:
+            _log.warning("not reranked", reason=str(error))
+            return found
+        for (_, candidate), score in zip(found, scores, strict=True):
+            candidate.score = float(score)
+        return sorted(found, key=lambda each: -each[1].score)
 
     def _judge(self, query: str, best: Sequence[tuple[Passage, Candidate]]) -> list[Hit]:
         """How surely each passage answers the query, by the embedder's calibration."""

@@ -23,6 +23,8 @@ from stoa.core.models.ledger import Ledger, Subject, UsageLine
 from stoa.core.models.limits import Limits, ModelLimits
 from stoa.core.models.prompts import OFFLINE, Prompt, Reply, Role
 from stoa.core.models.question import Question
+from stoa.core.models.reranking.choose import is_provided, local_reranker
+from stoa.core.models.reranking.reranker import Reranker
 from stoa.core.models.twins import OnPartial, ask_twin
 
 if TYPE_CHECKING:  # they load pydantic-ai
@@ -61,11 +63,18 @@ class Models:
             settings.model_embedding, settings.home, provider=lambda _: self._provided.embedder
         )
         self._provider_embeds = self.embedder.name == settings.model_embedding
+        self._provider_reranks = is_provided(settings.model_reranker)
+        self._reranker: Reranker | None = None
+        if settings.model_reranker and not self._provider_reranks:
+            self._reranker = local_reranker(settings.model_reranker)
         embedding = [self.embedder.name] if self._provider_embeds else []
         named = {*filter(None, self._roles.values()), *self._fallback, *embedding}
-        self._remote = _load_remote(settings, self._ledger, policy) if named else None
+        remote = named or self._provider_reranks
+        self._remote = _load_remote(settings, self._ledger, policy) if remote else None
         for name in named:
             self._provided.catalogue.check(name)
+        if self._provider_reranks:
+            self._provided.catalogue.check_own_server(settings.model_reranker)
 
     @property
     def _provided(self) -> "Remote":
@@ -189,6 +198,27 @@ class Models:
         if not self._provider_embeds:
             return await self.embedder.embed(texts, kind)
         return (await self._provided.embed(texts, subject, kind))[0]
+
+    @property
+    def reranks(self) -> bool:
+        """Whether a reranker is configured."""
+        return self._provider_reranks or self._reranker is not None
+
+    async def rerank(self, query: str, texts: Sequence[str], *, workspace: str) -> np.ndarray:
+        """How well each text answers the query: float32, (len(texts),), higher is better.
+
+        A provider's work is booked and bounded, as in `embed`.
+
+        Raises:
+            Bug: no reranker is configured.
+            LimitReached, ProviderError: where a provider reranks, as `run`.
+        """
+        if self._provider_reranks:
+            subject = Subject(workspace, "", "rerank", "reranker")
+            return (await self._provided.score(query, texts, subject)).scores
+        if self._reranker is None:
+            raise Bug("Texts are to be reranked, and no reranker is configured.")
+        return (await self._reranker.score(query, texts)).scores
 
     async def embed_for(
         self, name: str, texts: Sequence[str], *, caller: Caller

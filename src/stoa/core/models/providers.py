@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic_ai.embeddings import EmbeddingModel, infer_embedding_model
 from pydantic_ai.exceptions import UserError
@@ -23,6 +23,9 @@ from pydantic_ai.providers import Provider, infer_provider_class
 from stoa.base.errors import SetupError
 from stoa.base.settings import Settings
 from stoa.core.models.retries import RetryingModel, RetryPolicy
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 _OPENAI_URL = "https://api.openai.com/v1"
 _ANTHROPIC_URL = "https://api.anthropic.com"
@@ -78,6 +81,25 @@ class Catalogue:
             )
         return clients.embedding_models[name]
 
+    async def own_server(self, name: str) -> "AsyncOpenAI":
+        """A client of the server at STOA_OPENAI_BASE_URL, for what pydantic-ai does not carry.
+
+        Raises:
+            SetupError: as `check_own_server`.
+        """
+        self.check_own_server(name)
+        return await asyncio.to_thread(self._openai_client, self._of_this_loop())
+
+    def check_own_server(self, name: str) -> None:
+        """Raises SetupError where `name` is of another provider, or no such server is named."""
+        provider, _ = split(name)
+        if provider != "openai" or not self._settings.openai_base_url:
+            raise SetupError(
+                f"'{name}' can't put passages in order.",
+                hint="Write openai:model and name a server that has /rerank in "
+                "STOA_OPENAI_BASE_URL (vLLM, LiteLLM), or onnx:/folder.",
+            )
+
     def check(self, name: str) -> None:
         """Raises SetupError where `name` can't be built. Asks no provider."""
         provider, _ = split(name)
@@ -119,28 +141,32 @@ class Catalogue:
         return make(clients) if make else _class_of(name)()
 
     def _openai(self, clients: _Clients) -> Provider[Any]:
-        from openai import AsyncOpenAI  # noqa: PLC0415 - heavy
         from pydantic_ai.providers.openai import OpenAIProvider  # noqa: PLC0415 - heavy
         from pydantic_ai.providers.openai_compatible import (  # noqa: PLC0415 - heavy
             OpenAICompatibleProvider,
         )
+
+        client = self._openai_client(clients)
+        if self._settings.openai_base_url:
+            # Under a name of its own, so that nobody reckons OpenAI's prices for a local server.
+            return OpenAICompatibleProvider("own-server", openai_client=client)
+        return OpenAIProvider(openai_client=client)
+
+    def _openai_client(self, clients: _Clients) -> "AsyncOpenAI":
+        from openai import AsyncOpenAI  # noqa: PLC0415 - heavy
 
         key, url = self._settings.openai_api_key, self._settings.openai_base_url
         if key is None and not url:
             raise SetupError(
                 "No key for OpenAI.", hint="Set OPENAI_API_KEY, or STOA_OPENAI_BASE_URL."
             )
-        client = AsyncOpenAI(
+        return AsyncOpenAI(
             api_key=key.get_secret_value() if key else "none",
             base_url=url or _OPENAI_URL,
             timeout=self._policy.timeout,
             max_retries=0,
             http_client=clients.http,
         )
-        if url:
-            # Under a name of its own, so that nobody reckons OpenAI's prices for a local server.
-            return OpenAICompatibleProvider("own-server", openai_client=client)
-        return OpenAIProvider(openai_client=client)
 
     def _anthropic(self, clients: _Clients) -> Provider[Any]:
         from anthropic import AsyncAnthropic  # noqa: PLC0415 - heavy

@@ -22,6 +22,8 @@ from stoa.core.models.prompts import Reply
 from stoa.core.models.provider_embedder import ProviderEmbedder
 from stoa.core.models.providers import Catalogue
 from stoa.core.models.question import Question
+from stoa.core.models.reranking.provider_reranker import ProviderReranker
+from stoa.core.models.reranking.reranker import Scored
 from stoa.core.models.retries import RetryPolicy
 from stoa.core.models.twins import OnPartial
 
@@ -38,6 +40,7 @@ class Remote:
         policy = policy or RetryPolicy(settings.model_retries, settings.model_timeout)
         self.catalogue = Catalogue(settings, policy)
         self.embedder = ProviderEmbedder(settings.model_embedding, self.catalogue, policy)
+        self.reranker = ProviderReranker(settings.model_reranker, self.catalogue, policy)
         self.speaker = Speaker(self.catalogue, ledger)
         self._asker = Asker()
 
@@ -71,6 +74,14 @@ class Remote:
         async with booked(self._ledger, subject, self.embedder.name, most) as usage:
             vectors = await self.embedder.embed_counted(texts, kind, usage)
         return vectors, usage.input_tokens
+
+    async def score(self, query: str, texts: Sequence[str], subject: Subject) -> Scored:
+        """How well each text answers the query. Raises LimitReached, ProviderError."""
+        most = tokens_of(len(query) * len(texts) + sum(len(text) for text in texts))
+        async with booked(self._ledger, subject, self.reranker.name, most) as usage:
+            scored = await self.reranker.score(query, texts)
+            usage.input_tokens = scored.tokens
+        return scored
 
     async def close(self) -> None:
         """Close connections to providers."""

@@ -1,4 +1,4 @@
-"""Where a sentence encoder lies on disk, and how its output becomes one vector. Loads nothing.
+"""Where a sentence encoder, or a cross-encoder, lies on disk, and how it is used. Loads nothing.
 
 A folder holds `model.onnx` (or `onnx/model.onnx`) and `tokenizer.json`; optionally the files that
 sentence-transformers writes (`1_Pooling/config.json`, `sentence_bert_config.json`,
@@ -43,7 +43,7 @@ class EncoderFiles:
             missing = "model.onnx" if graph is None else "tokenizer.json"
             raise SetupError(
                 f"{folder} holds no {missing}.",
-                hint="STOA_MODEL_EMBEDDING=onnx:/folder wants model.onnx and tokenizer.json there.",
+                hint="onnx:/folder wants model.onnx and tokenizer.json there.",
             )
         pooling = _read_json(folder / "1_Pooling/config.json")
         limits = _read_json(folder / "sentence_bert_config.json")

@@ -9,40 +9,22 @@ stays free. It knows no model by name.
 import asyncio
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
-import onnxruntime.capi.onnxruntime_pybind11_state as refusals
-from tokenizers import Tokenizer
 
-from stoa.base.errors import SetupError
 from stoa.core.models.embedding.embedder import Kind, Window
 from stoa.core.models.embedding.encoder_files import EncoderFiles, Pooling
+from stoa.core.models.embedding.onnx_graph import batches, open_session, open_tokenizer
 
-_BATCH_TOKENS = 512
-"""Measured: 14,500 tokens a CPU second at 512, 11,200 at 2,048."""
 _MOST_WORKERS = 8
-_SLOW_FUSIONS = ["SkipLayerNormFusion"]
-"""Fused, the norms are run by a kernel that takes eight times as long as the plain one."""
 _TOKENIZED_AT_ONCE = 1024
 _WINDOW = 128
 """Tokens of a window, where the encoder takes in more: a vector of less text says more of it."""
 _HEADING_SHARE = 4
 """At most one token in so many of a window is heading."""
-
-_UNLOADABLE = (  # the library's errors have no common base
-    refusals.Fail,
-    refusals.InvalidArgument,
-    refusals.InvalidGraph,
-    refusals.InvalidProtobuf,
-    refusals.NoSuchFile,
-    refusals.NotImplemented,
-    refusals.RuntimeException,
-)
 
 
 class OnnxEncoder:
@@ -51,15 +33,10 @@ class OnnxEncoder:
     def __init__(self, files: EncoderFiles) -> None:
         """Load it (about 0.2 s for 90 MB). Raises SetupError where a file is not what it should be."""
         self._files = files
-        try:
-            self._tokenizer = Tokenizer.from_file(str(files.tokenizer))
-        except Exception as error:  # the library raises no narrower one
-            raise SetupError(
-                f"{files.tokenizer} can't be read: {error}.", hint="Fetch the file again."
-            ) from error
+        self._tokenizer = open_tokenizer(files.tokenizer)
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._session = _open_session(files.graph)
+        self._session = open_session(files.graph)
         self._inputs = {given.name for given in self._session.get_inputs()}
         self._bulk = threading.Lock()  # one bulk job at a time; queries pass it by
         workers = min(len(os.sched_getaffinity(0)), _MOST_WORKERS)
@@ -121,12 +98,12 @@ class OnnxEncoder:
         for start in range(0, len(texts), _TOKENIZED_AT_ONCE):
             some = texts[start : start + _TOKENIZED_AT_ONCE]
             tokens = [self._ids(encoding.ids) for encoding in self._tokenizer.encode_batch(some)]
-            batches = list(_batches(tokens))
-            given = ([tokens[place] for place in places] for places in batches)
+            grouped = list(batches(tokens))
+            given = ([tokens[place] for place in places] for places in grouped)
             # A lone batch, as a query is, waits for no worker.
-            several = at_once and len(batches) > 1
+            several = at_once and len(grouped) > 1
             runs = self._workers.map(self._run, given) if several else map(self._run, given)
-            for places, found in zip(batches, runs, strict=True):
+            for places, found in zip(grouped, runs, strict=True):
                 if vectors is None:
                     vectors = np.zeros((len(texts), found.shape[1]), np.float32)
                 vectors[[start + place for place in places]] = found
@@ -153,36 +130,6 @@ class OnnxEncoder:
         fed = {name: value for name, value in given.items() if name in self._inputs}
         output = np.asarray(self._session.run(None, fed)[0], np.float32)
         return _unit(_pool(output, mask, self._files.pooling))
-
-
-def _open_session(graph: Path) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return ort.InferenceSession(
-            graph,
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=_SLOW_FUSIONS,
-        )
-    except _UNLOADABLE as error:
-        raise SetupError(
-            f"{graph} can't be loaded as an ONNX graph: {error}.", hint="Fetch the file again."
-        ) from error
-
-
-def _batches(tokens: list[list[int]]) -> Iterator[list[int]]:
-    """Places of texts of like length, at most `_BATCH_TOKENS` with the padding."""
-    places: list[int] = []
-    for place in sorted(range(len(tokens)), key=lambda each: len(tokens[each])):
-        if places and len(tokens[place]) * (len(places) + 1) > _BATCH_TOKENS:
-            yield places
-            places = []
-        places.append(place)
-    if places:
-        yield places
 
 
 def _pool(output: np.ndarray, mask: np.ndarray, pooling: Pooling) -> np.ndarray:
