@@ -25,6 +25,7 @@ from stoa.core.flows.engine import Engine, Pace
 from stoa.dispatch import Dispatcher
 from stoa.wiring import build, migration_folders, solutions
 from tests.providers import Stub, running_stub
+from tests.ray_cluster import RayCluster, is_installed, running_cluster
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
 
@@ -231,6 +232,15 @@ async def house(settings: Settings, sqlite_template: Path) -> AsyncIterator[Disp
     await built.platform.databases.close()
     await built.platform.models.close()
     built.platform.database.close()
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[RayCluster]:
+    """A real Ray cluster with Ray Serve, started for the session and stopped after it."""
+    if not is_installed():
+        lacking("Ray (pip install 'ray[serve,default]')")
+    with running_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,7 @@ class RayServe:
         self._shared = shared
         limits = httpx.Limits(max_connections=None, keepalive_expiry=2.0)
         self._client = httpx.AsyncClient(base_url=address, limits=limits, trust_env=False)
+        self._seeing = asyncio.Lock()
         self._used = Counter[str]()
         self._keeping: asyncio.Task[None] | None = None
 
@@ -68,7 +69,8 @@ class RayServe:
         try:
             async with asyncio.timeout(scaling.start_seconds):
                 while (described := await self._health(name)) is None:
-                    made |= await self._see_to(name, folder, scaling)
+                    async with self._seeing:  # of several that start at once, one makes it
+                        made |= await self._see_to(name, folder, scaling)
                     await asyncio.sleep(LOOK_SECONDS)
                 return name, described
         except TimeoutError:
