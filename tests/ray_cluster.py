@@ -45,6 +45,7 @@ def running_cluster() -> Iterator[RayCluster]:
     gcs, dashboard, proxy, client = (_free_port() for _ in range(4))
     environment = {
         **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # what a job calls python
         "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_raylet_start_wait_time_s": str(_START_SECONDS),
