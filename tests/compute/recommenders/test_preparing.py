@@ -175,6 +175,7 @@ def test_objects_are_read_by_their_address(tmp_path: Path) -> None:
         prepare(RunFolder(tmp_path / "other"), missing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["events.csv", "events.parquet"])
 def test_sources_in_s3(
     name: str, s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

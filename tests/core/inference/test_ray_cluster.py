@@ -164,8 +164,14 @@ async def _grown(version: str, seen: tuple[int, int], *counted: Counter[str]) ->
 
 
 async def test_replicas_come_with_load(
-    serves: Serves, applications: Applications, register: Register, alice: Caller
+    serves: Serves,
+    applications: Applications,
+    register: Register,
+    alice: Caller,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """The model is so quick that its process is idle most of the time: a small load has to be enough."""
+    monkeypatch.setattr("stoa.core.inference.ray_serve.TARGET_REQUESTS", 0.1)
     version = await register()
     scaling = SCALING.model_copy(update={"max_replicas": 2, "target_outstanding": 1.0})
     inference = await serves()

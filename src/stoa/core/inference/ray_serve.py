@@ -32,8 +32,9 @@ from stoa.core.inference.wire import HEALTH, CallFrame, encoded, hash_of, replie
 TOUCH_SECONDS: Final = 10.0
 UNUSED_SECONDS: Final = 120.0
 LOOK_SECONDS: Final = 0.25
-BATCHES: Final = 2
-"""Under way in one replica of the router: the cluster keeps as many processes as there are busy ones."""
+TARGET_REQUESTS: Final = 2.0
+"""Under way per process: as many as one replica of the router has, so that there are as many as busy ones."""
+_MOST_REQUESTS = 4
 _HEALTH_SECONDS = 2.0
 _CALM_SECONDS = 30.0
 _PREFIX: Final = "stoa-"
@@ -209,13 +210,13 @@ def _configuration(name: str, artefact: Path, token_hash: str, scaling: Scaling)
         "deployments": [
             {
                 "name": "Model",
-                "max_ongoing_requests": 2 * BATCHES,
+                "max_ongoing_requests": _MOST_REQUESTS,
                 "graceful_shutdown_timeout_s": scaling.drain_seconds,
                 "ray_actor_options": options,
                 "autoscaling_config": {
                     "min_replicas": scaling.min_replicas,
                     "max_replicas": scaling.max_replicas,
-                    "target_ongoing_requests": BATCHES,
+                    "target_ongoing_requests": TARGET_REQUESTS,
                     "look_back_period_s": 5.0,
                     "upscale_delay_s": 2.0,
                     "downscale_delay_s": _CALM_SECONDS,
