@@ -25,7 +25,9 @@ class S3Server:
         for path, body in ((bucket, b""), (f"{bucket}/{key}", content)):
             url = f"{self._address}/{path}"
             headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/d/us-east-1/s3/x"}
-            httpx.put(url, content=body, headers=headers, trust_env=False, timeout=60).raise_for_status()
+            httpx.put(
+                url, content=body, headers=headers, trust_env=False, timeout=60
+            ).raise_for_status()
         return f"s3://{bucket}/{key}"
 
     def refuse(self) -> None:
@@ -41,7 +43,9 @@ def running_s3() -> Iterator[S3Server]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        httpx.post(f"http://{host}:{port}/moto-api/reset", trust_env=False, timeout=60).raise_for_status()
+        httpx.post(
+            f"http://{host}:{port}/moto-api/reset", trust_env=False, timeout=60
+        ).raise_for_status()
         yield S3Server(f"http://{host}:{port}")
     finally:
         server.stop()
