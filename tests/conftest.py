@@ -25,6 +25,8 @@ from stoa.core.flows.engine import Engine, Pace
 from stoa.dispatch import Dispatcher
 from stoa.wiring import build, migration_folders, solutions
 from tests.providers import Stub, running_stub
+from tests.ray_cluster import RayCluster, is_installed, running_cluster
+from tests.s3_server import S3Server, running_s3
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
 
@@ -231,6 +233,25 @@ async def house(settings: Settings, sqlite_template: Path) -> AsyncIterator[Disp
     await built.platform.databases.close()
     await built.platform.models.close()
     built.platform.database.close()
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[RayCluster]:
+    """A real Ray cluster with Ray Serve, started for the session and stopped after it."""
+    if not is_installed():
+        lacking("Ray (pip install 'ray[serve,default]')")
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def s3() -> Iterator[S3Server]:
+    """An S3 store on loopback, empty."""
+    try:
+        with running_s3() as server:
+            yield server
+    except ImportError:
+        lacking("moto (pip install stoa[development])")
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from stoa.contract import Platform, Solution
 from stoa.core.events.events import Events
 from stoa.core.flows.flows import Flows
 from stoa.core.inference.inference import Inference
+from stoa.core.inference.ray_serve import ray_serve_of
 from stoa.core.jobs.jobs import Jobs
 from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.models import Models
@@ -77,7 +78,9 @@ def build(settings: Settings) -> Dispatcher:
         audit=audit,
         models=models,
         registry=registry,
-        inference=Inference(database, registry, secret=secret),
+        inference=Inference(
+            database, registry, secret=secret, cluster=ray_serve_of(settings, secret)
+        ),
         events=events,
         flows=flows,
         jobs=jobs,

@@ -145,6 +145,11 @@ class Settings(BaseSettings):
         "",
         description="Address of a Ray cluster's dashboard, http://head:8265; empty: jobs run here.",
     )
+    ray_serve_address: str = Field(
+        "",
+        description="Address of that cluster's Ray Serve, http://head:8000: endpoints are served there; "
+        "empty: by processes of this machine.",
+    )
     ray_token: SecretStr | None = Field(None, description="Bearer token for the Ray dashboard.")
     otlp_endpoint: str = Field(
         "", description="OpenTelemetry collector; empty: nothing leaves the machine."

@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as arrow
+import pyarrow.csv as csv
 import pyarrow.parquet as parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stoa.base.errors import InvalidInput
+from stoa.base.errors import InvalidInput, SetupError
 from stoa.compute.training.recommenders.prepare import prepare
 from stoa.compute.training.recommenders.preparing.prepared import Prepared, open_prepared
 from stoa.compute.training.recommenders.preparing.recipe import PrepareRecipe
 from stoa.core.jobs.folder import RunFolder
+from tests.s3_server import S3Server
 
 Event = tuple[str, str, int]
 
@@ -171,6 +173,31 @@ def test_objects_are_read_by_their_address(tmp_path: Path) -> None:
     missing = PrepareRecipe(sources=((tmp_path / "none.csv").as_uri(),))
     with pytest.raises(InvalidInput, match="no object"):
         prepare(RunFolder(tmp_path / "other"), missing)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["events.csv", "events.parquet"])
+def test_sources_in_s3(
+    name: str, s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [(f"u{n % 40}", f"i{n % 97}", n) for n in range(4000)]
+    path = written(tmp_path, events)
+    if name.endswith(".parquet"):
+        parquet.write_table(csv.read_csv(path), path.with_suffix(".parquet"))
+        path = path.with_suffix(".parquet")
+    address = s3.put("shop", f"day=1/{name}", path.read_bytes())
+    for variable, value in s3.environment.items():
+        monkeypatch.setenv(variable, value)
+    run = RunFolder(tmp_path / "from-s3")
+    run.path.mkdir()
+    prepare(run, PrepareRecipe(sources=(address,), partition="day", negatives=5))
+    assert named(open_prepared(run.artefacts)) == named(prepared(tmp_path, path, negatives=5))
+    other = RunFolder(tmp_path / "other")
+    with pytest.raises(InvalidInput, match="no object"):
+        prepare(other, PrepareRecipe(sources=(address.replace("day=1", "day=2"),)))
+    s3.refuse()
+    with pytest.raises(SetupError, match="can't be read"):
+        prepare(RunFolder(tmp_path / "refused"), PrepareRecipe(sources=(address,)))
 
 
 def test_goes_on_after_the_part_that_was_done(

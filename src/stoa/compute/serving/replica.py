@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stoa.base.errors import StoaError
+from stoa.compute.serving.answering import results_of
 from stoa.compute.serving.servable import Servable, kind_of, load
 from stoa.core.inference.wire import HEALTH, CallFrame, Connection, ReplyFrame, calls, framed
 
@@ -74,23 +75,7 @@ class Serving(Connection):
         self.send(framed(ReplyFrame(number, results)))
 
     def _results(self, call: CallFrame) -> list[tuple[str, Any]]:
-        method = self._model.methods.get(call.method)
-        if method is None:
-            names = ", ".join(self._model.methods)
-            told = [f"This model has no method '{call.method}'.", f"It has: {names}."]
-            return [("invalid_input", told)] * len(call.payloads)
-        try:
-            results = method(call.payloads)
-        except StoaError as error:
-            results = [error] * len(call.payloads)
-        except Exception as error:  # noqa: BLE001 - the edge: told as a bug, and the process lives on
-            print(f"{call.method}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-            told = ["The model failed.", "Report it; the log of the server has the reason."]
-            return [("bug", told)] * len(call.payloads)
-        return [
-            (each.code, [each.message, each.hint]) if isinstance(each, StoaError) else ("", each)
-            for each in results
-        ]
+        return results_of(self._model, call.method, call.payloads)
 
 
 async def serve(folder: Path, connected: socket.socket) -> None:

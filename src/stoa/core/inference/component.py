@@ -16,7 +16,8 @@ from typing import Any, Final
 from stoa.base.errors import Bug, InvalidInput, LimitReached, NotFound, ProviderError, StoaError
 from stoa.base.telemetry import get_logger
 from stoa.core.inference.autoscaling import Autoscaler
-from stoa.core.inference.process import Replica, ReplicaFailed
+from stoa.core.inference.process import ProcessReplica
+from stoa.core.inference.replica import MakeReplica, Replica, ReplicaFailed
 from stoa.core.inference.views import Scaling
 from stoa.core.inference.wire import HEALTH
 
@@ -57,12 +58,14 @@ class Component:
         folder: Path,
         scaling: Scaling,
         clock: Callable[[], float] = time.monotonic,
+        make: MakeReplica = ProcessReplica,
     ) -> None:
         self.version_id = version_id
         self.scaling = scaling
         self.kind = ""
         self._folder = folder
         self._clock = clock
+        self._make = make
         self._scaler = Autoscaler(scaling, clock)
         self._replicas: list[Replica] = []
         self._starting = 0
@@ -258,7 +261,7 @@ class Component:
     # -- the replicas
 
     async def _start_one(self) -> None:
-        replica = Replica(self._on_reply)
+        replica = self._make(self._on_reply)
         self._starting += 1
         try:
             await replica.start(self._folder, self.scaling, self._on_lost)

@@ -17,9 +17,9 @@ from stoa.base.telemetry import get_logger
 from stoa.core.inference.component import Component
 from stoa.core.inference.desired import Desired, DesiredEndpoints
 from stoa.core.inference.feedback import Feedback
-from stoa.core.inference.live import LiveEndpoint
+from stoa.core.inference.live import LiveEndpoint, Placing
 from stoa.core.inference.presence import SAY_SECONDS, Presence
-from stoa.core.inference.process import ReplicaFailed
+from stoa.core.inference.replica import ReplicaFailed
 from stoa.core.registry.registry import Registry
 
 LOOK_SECONDS: Final = 1.0
@@ -38,11 +38,13 @@ class LiveEndpoints:
         desired: DesiredEndpoints,
         presence: Presence,
         feedback: Feedback,
+        placing: Placing,
     ) -> None:
         self._registry = registry
         self._desired = desired
         self._presence = presence
         self._feedback = feedback
+        self._placing = placing
         self._live: dict[_Key, LiveEndpoint] = {}
         self._following: asyncio.Task[None] | None = None
         self._changes: set[asyncio.Task[None]] = set()
@@ -82,7 +84,7 @@ class LiveEndpoints:
         key = (workspace, name)
         live = self._live.get(key)
         if live is None:
-            live = self._live[key] = LiveEndpoint(self._fetch)
+            live = self._live[key] = LiveEndpoint(self._fetch, self._placing)
         return live
 
     async def drop(self, workspace: str, name: str) -> None:

@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from stoa.base.database import Database, new_id
@@ -31,9 +32,11 @@ from stoa.core.inference.component import Component
 from stoa.core.inference.desired import Desired, DesiredEndpoints
 from stoa.core.inference.feedback import Feedback
 from stoa.core.inference.following import LiveEndpoints
-from stoa.core.inference.live import LiveEndpoint, state_of
+from stoa.core.inference.live import LiveEndpoint, here, state_of
 from stoa.core.inference.presence import Presence, Serving, rate_of
-from stoa.core.inference.process import ReplicaFailed
+from stoa.core.inference.ray_replica import RayReplica
+from stoa.core.inference.ray_serve import RayServe
+from stoa.core.inference.replica import MakeReplica, ReplicaFailed
 from stoa.core.inference.splitting import Tickets
 from stoa.core.inference.views import (
     Answer,
@@ -54,7 +57,14 @@ _log = get_logger(__name__)
 class Inference:
     """Deploys model versions to endpoints, and asks them."""
 
-    def __init__(self, database: Database, registry: Registry, *, secret: bytes) -> None:
+    def __init__(
+        self,
+        database: Database,
+        registry: Registry,
+        *,
+        secret: bytes,
+        cluster: RayServe | None = None,
+    ) -> None:
         self._registry = registry
         self._desired = DesiredEndpoints(database, registry)
         self._feedback = Feedback(database)
@@ -62,7 +72,9 @@ class Inference:
             database, f"{socket.gethostname()}:{os.getpid()}:{new_id('p')}"[:100]
         )
         self._tickets = Tickets(derive_key(secret, "stoa.inference.tickets"))
-        self._live = LiveEndpoints(registry, self._desired, self._presence, self._feedback)
+        self._cluster = cluster
+        placing = here if cluster is None else partial(_on_ray, cluster)
+        self._live = LiveEndpoints(registry, self._desired, self._presence, self._feedback, placing)
 
     # -- changing what is served
 
@@ -263,6 +275,8 @@ class Inference:
             await self._feedback.flush()
         except StoaError as error:
             _log.warning("the last counts could not be written", error=str(error))
+        if self._cluster is not None:
+            await self._cluster.close()
 
     # -- inside
 
@@ -381,6 +395,10 @@ class Inference:
         if desired.challenger is None:
             raise Conflict(f"'{name}' has no challenger.", hint="Let a version challenge first.")
         return desired
+
+
+def _on_ray(cluster: RayServe, version_id: str) -> MakeReplica:
+    return partial(RayReplica, cluster, version_id)
 
 
 def _served(desired: Desired, version: str, arm: Arm, said: dict[str, Serving]) -> Served:

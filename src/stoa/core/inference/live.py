@@ -15,19 +15,22 @@ from stoa.core.inference.component import Component
 from stoa.core.inference.desired import Desired
 from stoa.core.inference.meter import Meter
 from stoa.core.inference.presence import Serving
-from stoa.core.inference.process import ReplicaFailed
+from stoa.core.inference.process import ProcessReplica
+from stoa.core.inference.replica import MakeReplica, ReplicaFailed
 from stoa.core.inference.splitting import Place, place_of
 from stoa.core.inference.views import Arm, State
 
 _log = get_logger(__name__)
 Fetch = Callable[[str, str], Awaitable[Path]]
 """(workspace, version) → the folder of its artefact on this machine."""
+Placing = Callable[[str], MakeReplica]
+"""Version → how a replica of it is made: where replicas run."""
 
 
 class LiveEndpoint:
     """One endpoint in this process."""
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: Fetch, placing: Placing) -> None:
         self.desired: Desired | None = None
         """What answers now."""
         self.problem = ""
@@ -35,6 +38,7 @@ class LiveEndpoint:
         self.meter = Meter()
         self.changing = asyncio.Lock()
         self._fetch = fetch
+        self._placing = placing
         self._components: dict[str, Component] = {}
         self._draining: set[asyncio.Task[None]] = set()
 
@@ -64,7 +68,7 @@ class LiveEndpoint:
             NotFound, SetupError: its artefact can't be had.
         """
         folder = await self._fetch(desired.workspace, version)
-        component = Component(version, folder, desired.scaling)
+        component = Component(version, folder, desired.scaling, make=self._placing(version))
         running = max((each.replicas for each in self._components.values()), default=1)
         await component.start(min(desired.scaling.max_replicas, running))
         return component
@@ -139,6 +143,11 @@ class LiveEndpoint:
         await asyncio.gather(*(each.close(seconds) for each in components))
 
 
+def here(_: str) -> MakeReplica:
+    """Replicas as processes of this one."""
+    return ProcessReplica
+
+
 def state_of(said: Mapping[str, Serving], generation: int) -> tuple[State, str]:
     """Where an endpoint stands, from what the serving processes say."""
     if not said:
@@ -153,4 +162,4 @@ def state_of(said: Mapping[str, Serving], generation: int) -> tuple[State, str]:
     return State.LIVE, ""
 
 
-__all__ = ["Fetch", "LiveEndpoint", "ReplicaFailed", "state_of"]
+__all__ = ["Fetch", "LiveEndpoint", "Placing", "ReplicaFailed", "here", "state_of"]

@@ -1,4 +1,4 @@
-"""One replica: a process that serves one model, and the socket to it.
+"""One replica on this machine: a process that serves one model, and the socket to it.
 
 The socket is a pair whose other end the child inherits: it has no path that others could open, and
 when this process is gone, by whatever signal, the child reads its end and ends too. This file knows
@@ -10,12 +10,13 @@ import os
 import socket
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from stoa.base.telemetry import get_logger
+from stoa.core.inference.replica import OnLost, OnReply, ReplicaFailed
 from stoa.core.inference.views import Scaling
 from stoa.core.inference.wire import HEALTH, CallFrame, Connection, framed, replies
 
@@ -26,18 +27,11 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _LINES = 20
 _log = get_logger(__name__)
 
-OnReply = Callable[[int, list[tuple[str, Any]]], None]
-OnLost = Callable[["Replica"], None]
 
-
-class ReplicaFailed(Exception):
-    """It ended, or stayed silent, before it was ready; the text says what it said last."""
-
-
-class Replica(Connection):
+class ProcessReplica(Connection):
     """A running process and the connection to it."""
 
-    def __init__(self, on_reply: Callable[["Replica", int, list[tuple[str, Any]]], None]) -> None:
+    def __init__(self, on_reply: OnReply) -> None:
         super().__init__()
         self.outstanding = 0
         """Calls sent and not answered."""

@@ -1,4 +1,4 @@
-"""The frames between the serving process and a replica: four bytes of length, then MessagePack.
+"""The frames between the serving process and a replica: MessagePack, on a socket after four bytes of length.
 
 Both ends use this file. A call is `[id, method, payloads]`, its reply `[id, results]` with one result
 per payload: `["", value]`, or `[code, [message, hint]]` with the code of an error in `base.errors`. It
@@ -6,6 +6,7 @@ knows no model and no process.
 """
 
 import asyncio
+import hashlib
 from typing import Any, Final, cast
 
 import msgspec
@@ -40,10 +41,20 @@ class UnreadableFrame(Exception):
     """What came is no frame: the other end is broken, and the connection with it."""
 
 
+def encoded(frame: CallFrame | ReplyFrame) -> bytes:
+    """A frame without its length. Raises TypeError for values that JSON would not hold either."""
+    return _encoder.encode(frame)
+
+
 def framed(frame: CallFrame | ReplyFrame) -> bytes:
-    """A frame as bytes to send. Raises TypeError for values that JSON would not hold either."""
-    body = _encoder.encode(frame)
+    """A frame as bytes to send. Raises TypeError as `encoded`."""
+    body = encoded(frame)
     return len(body).to_bytes(_SIZE, "little") + body
+
+
+def hash_of(token: str) -> str:
+    """What the end that is asked knows of the token that the other one shows."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class Frames:

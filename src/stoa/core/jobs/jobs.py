@@ -353,7 +353,7 @@ class Jobs:
 
 
 def _folders(jobs: Path) -> list[Path]:
-    return [path for path in jobs.glob("*/*") if path.is_dir()]
+    return [path for path in jobs.glob("*/job_*") if path.is_dir()]
 
 
 def _touched(folder: Path) -> datetime:

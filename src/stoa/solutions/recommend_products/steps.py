@@ -130,7 +130,8 @@ async def prepare(step: StepCall, parts: list[str], partition: str) -> Prepared:
     call: Call = step.call
     registry = call.platform.registry
     rows = [await registry.datasets.show(call.caller, each) for each in parts]
-    job = await step.job(training.prepare(await opened(call, rows), partition))
+    ray = bool(call.platform.settings.ray_address)
+    job = await step.job(training.prepare(await opened(call, rows), partition, ray=ray))
     artefact = _artefact(job)
     for part in parts:
         await registry.lineage.link(

@@ -15,12 +15,15 @@ _ROOM: Final = "stoa.compute.training.recommenders"
 _RETRIES: Final = 2
 
 
-def prepare(parts: Sequence[Path], partition: str) -> Launch:
-    """Ids, de-duplication by the latest event, the split in time and the sampled negatives."""
+def prepare(parts: Sequence[Path], partition: str, *, ray: bool) -> Launch:
+    """Ids, de-duplication by the latest event, the split in time and the sampled negatives.
+
+    `ray`: the job runs on a cluster, and spreads its parts over it.
+    """
     return Launch(
         module=f"{_ROOM}.prepare",
         title="Prepare",
-        recipe={"sources": [str(path) for path in parts], "partition": partition},
+        recipe={"sources": [str(path) for path in parts], "partition": partition, "ray": ray},
         retries=_RETRIES,
     )
 

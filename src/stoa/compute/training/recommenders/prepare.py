@@ -11,7 +11,7 @@ than once. Memory is DuckDB's limit plus one part, however many events there are
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -33,6 +33,7 @@ from stoa.core.jobs.folder import RunFolder, write_whole
 from stoa.core.jobs.recipe import make_recipe
 
 _CUT = "cut.json"
+_MEBIBYTE = 2**20
 
 
 def main() -> None:
@@ -142,16 +143,22 @@ def _written(
 
 def _spread(parts: list[Part], recipe: PrepareRecipe) -> Iterable[dict[str, int]]:
     """Here, or over the Ray cluster in which this process runs; both see the run folder."""
-    if not recipe.ray:
-        return done_here(parts)
+    return _done_on_ray(parts, recipe) if recipe.ray else done_here(parts)
+
+
+def _done_on_ray(parts: list[Part], recipe: PrepareRecipe) -> Iterator[dict[str, int]]:
+    """A task for each part, in the order in which they end; those of a machine that dies run elsewhere."""
     try:
         ray = import_module("ray")
     except ImportError as error:
         raise SetupError("Ray is not installed.", hint="pip install 'ray[default]'") from error
     ray.init(ignore_reinit_error=True)
-    task = ray.remote(prepare_part)
-    found: list[dict[str, int]] = ray.get([task.remote(part) for part in parts])
-    return found
+    needs = {"num_cpus": recipe.threads, "memory": recipe.memory_mb * _MEBIBYTE}
+    task = ray.remote(prepare_part).options(**needs)
+    waiting = [task.remote(part) for part in parts]
+    while waiting:
+        done, waiting = ray.wait(waiting)
+        yield from ray.get(done)
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
