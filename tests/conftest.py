@@ -47,7 +47,12 @@ def in_memory() -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tests' folders stand there too; only what failed is kept (see pyproject.toml)."""
+    """Tests' folders stand there too; only what failed is kept (see pyproject.toml).
+
+    An HTTP client reads all authorities that it trusts when it is made, which takes as long as a hundred
+    requests. No test reaches one that is not on loopback, so one that signed nothing is enough.
+    """
+    os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("authority.pem"))
     if (memory := in_memory()) is not None and "PYTEST_DEBUG_TEMPROOT" not in os.environ:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = memory
 

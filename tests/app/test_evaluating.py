@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +20,7 @@ from stoa.base.settings import Settings
 from stoa.core.evaluation.judging import labelled_answers
 from stoa.core.evaluation.suites import load_suite
 from stoa.solutions.answer_reviews.solution import SOLUTION
+from tests.forked import STOA, Forked, run_forked
 from tests.providers import Answer, Status, Stub, running_stub
 
 MODEL = "openai:gpt-4o-mini"
@@ -200,12 +199,10 @@ def test_a_killed_run_asks_no_answer_twice(settings: Settings, stub: Stub, tmp_p
     environment: dict[str, Any] = {
         **os.environ, "STOA_HOME": str(settings.home), "STOA_OPENAI_BASE_URL": f"{stub.url}/v1",
     }  # fmt: skip
-    start = "from stoa.app.cli.main import main; main()"
-    command = [sys.executable, "-c", start, "evaluate", "answer_reviews", "--suite", suite]
+    command = ["evaluate", "answer_reviews", "--suite", suite]
     command += ["--models", MODEL, "--at-once", "2", "--json"]
-    first = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    with open(os.devnull, "w") as nowhere:
+        first = Forked(STOA, command, env=environment, stdout=nowhere, stderr=nowhere)
     stub.plan(*scores(*[0.9] * 200))
     give_up = time.monotonic() + 90
     while len(stub.received) < 20 and first.poll() is None and time.monotonic() < give_up:
@@ -214,7 +211,7 @@ def test_a_killed_run_asks_no_answer_twice(settings: Settings, stub: Stub, tmp_p
     first.wait(timeout=30)
     asked = len(stub.received)
     assert 20 <= asked < 120, "it was to be killed in the middle"
-    second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
+    second = run_forked(STOA, command, env=environment, timeout=100)
     report = json.loads(second.stdout)
     assert report["graded"][0]["figures"]["passed"] == 1.0
     assert report["graded"][0]["kept"] >= asked - 2

@@ -24,7 +24,7 @@ pytestmark = [
     # the server's threads in this process use `random`, not our strategies
     pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),
 ]
-SECONDS = 75.0
+SECONDS = 40.0
 ROUNDS = 40
 ENDINGS = (".pdf", ".docx", ".pptx", ".xlsx", ".html", ".md", ".txt", ".exe", "")
 HEADS = (

@@ -14,6 +14,7 @@ from stoa.base.settings import Settings
 from stoa.dispatch import Dispatcher
 from stoa.wiring import build
 from tests.app.live import served
+from tests.encoder import lend_encoder
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def _logs(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
     """Everything running, offline."""
-    dispatcher = build(Settings.load(home=tmp_path_factory.mktemp("home")))
+    dispatcher = build(Settings.load(home=lend_encoder(tmp_path_factory.mktemp("home"))))
     owner, stranger = asyncio.run(_settled(dispatcher))
     with served(create_app(dispatcher)) as url:
         yield Street(url, dispatcher, owner, stranger)

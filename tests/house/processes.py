@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -13,21 +12,25 @@ from typing import Self
 from stoa.app.house import at_work
 from stoa.base.identity.caller import Role
 from stoa.base.settings import Settings
+from stoa.contract import Solution
 from stoa.wiring import build
+from tests.encoder import lend_encoder
+from tests.forked import STOA, Forked
 
-_COMMAND = "from stoa.app.cli.main import main; main()"
 
+def settled_home(home: Path, filled: Solution | None = None) -> str:
+    """Make a data folder with a sample workspace; return a key of its owner.
 
-def settled_home(home: Path, *, fill: bool = False) -> str:
-    """Make a data folder with a sample workspace, empty or filled; return a key of its owner."""
-    dispatcher = build(Settings.load(home=home))
+    The workspace holds the sample of the solution that is `filled`, or nothing.
+    """
+    dispatcher = build(Settings.load(home=lend_encoder(home)))
 
     async def settle() -> str:
         accounts = dispatcher.platform.accounts
         owner = await accounts.ensure_sample()
-        if fill:
+        if filled is not None and filled.sample is not None:
             async with at_work(dispatcher):
-                await dispatcher.fill(owner)
+                await filled.sample(dispatcher.as_call(owner, filled))
         return (await accounts.create_key(owner, "test", scopes=None, role=Role.OWNER))[1]
 
     try:
@@ -43,8 +46,9 @@ class Server:
         self._log = home / "serve.log"
         self._mark = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", _COMMAND, "serve", "--port", "0", *options],
+            self.process = Forked(
+                STOA,
+                ["serve", "--port", "0", *options],
                 env={**os.environ, "STOA_HOME": str(home)},
                 stderr=log,
                 stdout=log,

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.encoder import lend_encoder
+from tests.forked import STOA, run_forked
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     {
@@ -21,7 +24,6 @@ PAGES = sorted(
 )
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
-STOA = str(Path(sys.executable).parent / "stoa")
 
 
 def commands(page: Path) -> list[str]:
@@ -45,6 +47,13 @@ def test_make_targets_exist(page: Path) -> None:
             assert shlex.split(line)[1] in targets, line
 
 
+def test_the_command_is_installed() -> None:
+    """It is what the pages' lines begin with; below, what it calls is called without loading it anew."""
+    command = Path(sys.executable).with_name("stoa")
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("stoa, version ")
+
+
 WITH_COMMANDS = [page for page in PAGES if any(line.startswith("stoa ") for line in commands(page))]
 
 
@@ -53,18 +62,11 @@ WITH_COMMANDS = [page for page in PAGES if any(line.startswith("stoa ") for line
 def test_commands_work(page: Path, tmp_path: Path) -> None:
     """All `stoa` lines of a page, in order, in one data folder, from what looks like the root."""
     (tmp_path / "src").symlink_to(ROOT / "src")
-    environment = {**os.environ, "STOA_HOME": str(tmp_path / "home")}
+    environment = {**os.environ, "STOA_HOME": str(lend_encoder(tmp_path / "home"))}
     for line in commands(page):
         if not line.startswith("stoa ") or line.startswith(
             ("stoa serve", "stoa worker", "stoa mcp")
         ):
             continue  # these stay up; tests/app starts them
-        done = subprocess.run(
-            [STOA, *shlex.split(line)[1:]],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=180,
-        )
+        done = run_forked(STOA, shlex.split(line)[1:], cwd=tmp_path, env=environment, timeout=180)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"

@@ -34,14 +34,15 @@ def durable_calls() -> list[tuple[Solution, Operation, SampleCall]]:
 def test_a_killed_run_goes_on(
     solution: Solution, operation: Operation, call: SampleCall, tmp_path: Path
 ) -> None:
-    key = settled_home(tmp_path / "calm", fill=call.over_sample)
+    filled = solution if call.over_sample else None
+    key = settled_home(tmp_path / "calm", filled)
     with Server(tmp_path / "calm") as server:
         started = time.monotonic()
         calm = ended(server.url, key, begun(server.url, key, solution, operation, call))
         took = time.monotonic() - started
     assert calm["state"] == "done", calm
 
-    key = settled_home(tmp_path / "stormy", fill=call.over_sample)
+    key = settled_home(tmp_path / "stormy", filled)
     with Server(tmp_path / "stormy") as server:
         run_id = begun(server.url, key, solution, operation, call)
         time.sleep(random.uniform(0, took))

@@ -31,9 +31,10 @@ from stoa.base.secrets import load_secret
 from stoa.base.settings import Settings
 from tests.app.example import EXAMPLE
 from tests.app.live import PASSWORD, prepared
+from tests.encoder import lend_encoder
+from tests.forked import Forked
 
 T = TypeVar("T")
-ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,14 @@ class Served:
 @contextmanager
 def served(home: Path, *flags: str) -> Iterator[Served]:
     """Serve until the block ends."""
-    command = [sys.executable, "-m", "tests.app.console.served", str(home), *flags]
+    lend_encoder(home)
     with (home.parent / f"{home.name}.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
+        process = Forked(
+            "tests.app.console.served",
+            [str(home), *flags],
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
         assert process.stdout is not None
         try:
             line = process.stdout.readline()

@@ -59,7 +59,11 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        if len(body) < length:  # whoever sent it was killed half-way
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         name = self.path[1:].split("/")[0]
         earlier = self.receiver.ids(self.path)

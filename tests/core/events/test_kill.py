@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,20 +16,14 @@ from stoa.base.identity.caller import Caller
 from stoa.core.events.events import Events
 from tests.core.events.conftest import Build, publish
 from tests.core.events.receiver import Receiver
-
-ROOT = Path(__file__).parents[3]
+from tests.forked import Forked
 
 
 @contextmanager
-def worker(database: Database, home: Path) -> Iterator[subprocess.Popen[str]]:
+def worker(database: Database, home: Path) -> Iterator[Forked]:
     """A process that delivers; killed at the end."""
     url = database.engine.url.render_as_string(hide_password=False)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.core.events.worker_process", url, str(home)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    process = Forked("tests.core.events.worker_process", [url, str(home)], stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -41,7 +34,7 @@ def worker(database: Database, home: Path) -> Iterator[subprocess.Popen[str]]:
             process.stdout.close()
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill(process: Forked) -> None:
     if process.poll() is None:
         os.kill(process.pid, signal.SIGKILL)
     process.wait()

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,21 +13,20 @@ from stoa.core.flows.flows import Flows, RunState
 from tests.core.flows.asking import asked, register
 from tests.core.flows.conftest import Build
 from tests.core.flows.people import People, settle
+from tests.forked import Forked
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[3]
 
 
 @contextmanager
-def decider(database: Database, home: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+def decider(database: Database, home: Path, *arguments: str) -> Iterator[Forked]:
     """A process that is ready to decide; gone at the end."""
     url = database.engine.url.render_as_string(hide_password=False)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.core.flows.decider_process", url, str(home), *arguments],
-        cwd=ROOT,
+    process = Forked(
+        "tests.core.flows.decider_process",
+        [url, str(home), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
     )
     try:
         assert process.stdout is not None
@@ -42,13 +40,13 @@ def decider(database: Database, home: Path, *arguments: str) -> Iterator["subpro
                 pipe.close()
 
 
-def go(process: "subprocess.Popen[str]") -> None:
+def go(process: Forked) -> None:
     assert process.stdin is not None
     process.stdin.write("go\n")
     process.stdin.flush()
 
 
-def said(process: "subprocess.Popen[str]") -> str:
+def said(process: Forked) -> str:
     assert process.stdout is not None
     return process.stdout.readline().strip()
 

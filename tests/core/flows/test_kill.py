@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -22,19 +21,15 @@ from stoa.core.flows.flows import Flows, RunState
 from stoa.core.flows.tables import Run, RunEventRow, WorkerRow
 from tests.core.flows.conftest import start, until
 from tests.core.flows.worker_process import CONCURRENCY, LINES, PACE, register
-
-ROOT = Path(__file__).parents[3]
+from tests.forked import Forked
 
 
 @contextmanager
-def worker(database: Database, home: Path, name: str = "") -> Iterator[subprocess.Popen[str]]:
+def worker(database: Database, home: Path, name: str = "") -> Iterator[Forked]:
     """A worker process, ready to work; killed at the end."""
     url = database.engine.url.render_as_string(hide_password=False)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.core.flows.worker_process", url, str(home), name],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
+    process = Forked(
+        "tests.core.flows.worker_process", [url, str(home), name], stdout=subprocess.PIPE
     )
     try:
         assert process.stdout is not None
@@ -47,7 +42,7 @@ def worker(database: Database, home: Path, name: str = "") -> Iterator[subproces
             process.stdout.close()
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill(process: Forked) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
 
@@ -154,7 +149,7 @@ async def test_a_run_that_kills_its_worker_takes_no_other_along(
         def over() -> bool:
             return not count(lines, RunState.QUEUED, RunState.RUNNING)
 
-        async def until_dead_or_over(process: subprocess.Popen[str]) -> None:
+        async def until_dead_or_over(process: Forked) -> None:
             await until(lambda: process.poll() is not None or over())
 
         deaths = 0

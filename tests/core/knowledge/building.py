@@ -1,7 +1,6 @@
 """A knowledge room to test with: real database, objects, index and embedder; documents written here."""
 
 import functools
-import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +16,7 @@ from stoa.core.knowledge.knowledge import Knowledge
 from stoa.core.models.embedding.choose import choose_embedder
 from stoa.core.models.embedding.embedder import Embedder, Kind
 from stoa.core.models.reranking.reranker import Reranker
+from tests.encoder import encoder_home
 
 T = TypeVar("T")
 A, B = "workspace_a", "workspace_b"
@@ -64,13 +64,10 @@ class DirectStepper:
         self.progressed.append((message, done, total))
 
 
-_encoders = tempfile.TemporaryDirectory(prefix="stoa-encoders-", ignore_cleanup_errors=True)
-
-
 @functools.cache
 def shared_embedder(model: str) -> Embedder:
     """One for all tests of the process: building and loading it takes seconds."""
-    return choose_embedder(model, Path(_encoders.name))
+    return choose_embedder(model, encoder_home())
 
 
 class LocalModels:

@@ -55,12 +55,14 @@ async def mentions(database: Database, document_id: str) -> dict[str, int]:
     def look() -> dict[str, int]:
         found = {}
         with database.engine.connect() as connection:
-            inspector = sa.inspect(connection)
-            for name in inspector.get_table_names():
-                table = sa.Table(name, sa.MetaData(), autoload_with=connection)
-                text = [sa.cast(c, sa.Text).like(f"%{document_id}%") for c in table.columns]
+            tables = sa.inspect(connection).get_multi_columns()
+            for (_, name), columns in tables.items():
+                text = [
+                    sa.cast(sa.column(each["name"]), sa.Text).like(f"%{document_id}%")
+                    for each in columns
+                ]
                 count = connection.scalar(
-                    sa.select(sa.func.count()).select_from(table).where(sa.or_(*text))
+                    sa.select(sa.func.count()).select_from(sa.table(name)).where(sa.or_(*text))
                 )
                 if count:
                     found[name] = count

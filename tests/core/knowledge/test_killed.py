@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from pydantic import BaseModel
 from stoa.base.database import Database
 from stoa.core.knowledge.documents import IngestReport, Source
 from tests.core.knowledge.building import A, DirectStepper, Room
+from tests.forked import run_forked
 
 TEXT = "\n\n".join(
     f"# Chapter {n}\n\n" + f"Fact number{n} is written here, in chapter {n}. " * 120
@@ -117,15 +117,7 @@ async def ingest(folder: Path, url: str, source: Source, index_url: str, at: str
 def in_process(folder: Path, url: str, source: Source, index_url: str, at: str) -> int:
     """Exit code of a process that ingests; minus the signal where it was killed."""
     given = json.dumps([str(folder), url, source.model_dump(), index_url, at])
-    root = Path(__file__).parents[3]
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.core.knowledge.test_killed", given],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"},
-        check=False,
-        timeout=100,
-    )
-    return run.returncode
+    return run_forked("tests.core.knowledge.test_killed", [given], timeout=100).returncode
 
 
 async def check_whole(room: Room, source: Source) -> None:

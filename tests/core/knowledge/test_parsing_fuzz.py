@@ -102,7 +102,7 @@ def test_mutated_documents(tmp_path: Path, case: Case) -> None:
 @pytest.mark.timeout(900)
 @given(CASES)
 @settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_many_mutated_documents(tmp_path: Path, case: Case) -> None:
     check_mutated(tmp_path, case)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,20 +18,16 @@ from stoa.core.flows.questions import ApprovalView
 from stoa.core.flows.run import RunState
 from stoa.core.pipelines.views import StepState
 from tests.core.jobs.conftest import processes_of, until
-from tests.core.pipelines.conftest import ROOT, Rooms
+from tests.core.pipelines.conftest import Rooms
 from tests.core.pipelines.durable import WHOLE, register
+from tests.forked import Forked
 
 
 @contextmanager
-def worker(database: Database, home: Path, name: str) -> Iterator[subprocess.Popen[str]]:
+def worker(database: Database, home: Path, name: str) -> Iterator[Forked]:
     """A worker process, ready to work; killed at the end."""
     url = database.engine.url.render_as_string(hide_password=False)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.core.pipelines.durable", url, str(home), name],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    process = Forked("tests.core.pipelines.durable", [url, str(home), name], stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -22,8 +21,8 @@ from stoa.base.errors import Conflict, SetupError, StoaError
 from stoa.base.identity.caller import Caller
 from stoa.core.flows.approval_rows import Ballot
 from stoa.dispatch import Dispatcher
+from tests.forked import Forked
 
-ROOT = Path(__file__).parents[3]
 T = TypeVar("T")
 
 
@@ -32,12 +31,8 @@ class Workers:
 
     def __init__(self, url: str, home: Path) -> None:
         module = "tests.solutions.answer_reviews.chaos_worker"
-        self._parent = subprocess.Popen(
-            [sys.executable, "-m", module, url, str(home)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+        self._parent = Forked(
+            module, [url, str(home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self.pids: dict[str, int] = {}
         self.kills = 0
