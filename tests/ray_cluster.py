@@ -48,7 +48,7 @@ def running_cluster() -> Iterator[RayCluster]:
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # what a job calls python
         "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_raylet_start_wait_time_s": str(_START_SECONDS),
+        "RAY_raylet_start_wait_time_s": "120",
         "RAY_agent_register_timeout_ms": str(_START_SECONDS * 1000),
     }
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
