@@ -130,6 +130,9 @@ def _measured(view: RunView) -> bool:
 
 def _error(view: RunView) -> None:
     """The reason in a line; the end of a log is no sentence, and stands below as it was written."""
+    if view.run.state == "cancelled":
+        notice("Stopped", "It goes on from its last whole checkpoint.", test="run-stopped")
+        return
     first, _, more = view.error.partition("\n")
     if "\n" not in more.strip():
         notice("It did not get done", f"{first} {more}".strip(), tone="bad", test="run-error")
