@@ -51,7 +51,7 @@ def test_a_run_at_work_is_read_with_the_keyboard_and_stopped(
     page.get_by_test_id("stop-run").wait_for(timeout=90_000)
     figure = page.get_by_test_id("run-detail").get_by_test_id("curves").first
     figure.wait_for(timeout=120_000)
-    page.get_by_role("button", name="Log").click()
+    page.get_by_text("Log", exact=True).last.click()
     figure.press("Home")
     drawn = figure.get_attribute("data-curves")
     while figure.get_attribute("data-curves") == drawn:
