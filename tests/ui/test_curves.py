@@ -6,7 +6,7 @@ import math
 from nicegui.client import Client
 
 from stoa.ui.charts import stacked
-from stoa.ui.curves import Mark, Series, curves
+from stoa.ui.curves import Curves, Mark, Series, curves
 
 
 def points_of(figure: object, place: int = 0) -> list[list[float]]:
@@ -30,6 +30,19 @@ def test_what_is_no_number_is_left_out_and_nothing_draws_as_nothing(canvas: Clie
     assert points_of(curves([Series("none", [])], label="None")) == []
     curves([Series("one", [(5, 3.0)])], label="One", log_x=True, log_y=True)
     curves([Series("zeros", [(0, 0.0), (1, 0.0)])], label="Zeros", log_y=True)
+
+
+def test_drawn_anew_it_is_the_same_picture_and_a_lone_point_is_seen(canvas: Client) -> None:
+    picture = Curves()
+    picture.draw([Series("loss", [(1, 4.0), (2, 3.0)]), Series("held out", [])], label="Loss")
+    picture.draw(
+        [Series("loss", [(1, 4.0), (3, 2.0)]), Series("held out", [(3, 2.5)])], label="Loss"
+    )
+    assert points_of(picture.figure) == [[1, 4.0], [3, 2.0]]
+    assert picture.figure.props["aria-label"] == "Loss. loss ends at 2; held out ends at 2.5"
+    drawn = [" ".join(each.classes) for each in picture.figure.descendants()]
+    assert drawn.count("curves-dot dot-2") == 1
+    assert sum("curves-cursor" in each for each in drawn) == 1
 
 
 def test_the_picture_is_told_in_words(canvas: Client) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from stoa.ui.elements import Tag, tag
+from stoa.ui.elements import Tag, dress, tag
 
 Points = Sequence[tuple[float, float]]
 _MOST_POINTS = 400
@@ -56,6 +56,64 @@ class _Axis:
         return math.log10(max(value, 1e-300)) if self.logarithmic else value
 
 
+class Curves:
+    """A picture that can be drawn anew while somebody reads it: focus and readout stay where they are."""
+
+    def __init__(
+        self,
+        *,
+        x_name: str = "step",
+        y_name: str = "",
+        log_x: bool = False,
+        log_y: bool = False,
+        from_zero: bool = False,
+        test: str = "curves",
+    ) -> None:
+        """An empty picture; `draw` fills it."""
+        self._x_name, self._log_x, self._log_y = x_name, log_x, log_y
+        self._from_zero = from_zero and not log_y
+        self.figure = tag("figure", "", "curves", role="img", tabindex="0", test=test)
+        with self.figure:
+            tag("div", y_name, "curves-name soft small")
+            self._scale = tag("div", "", "curves-scale", aria_hidden="true")
+            with tag("div", "", "curves-plot"):
+                self._drawn = tag("div", "", "curves-drawn")
+                tag("div", "", "curves-cursor", hidden="")
+                tag("output", "", "curves-readout", hidden="", aria_live="polite")
+            self._axis = tag("div", "", "curves-axis", aria_hidden="true")
+            tag("div", x_name, "curves-under soft small")
+            self._legend = tag("div", "", "curves-names")
+
+    def draw(self, series: Sequence[Series], *, label: str, marks: Sequence[Mark] = ()) -> None:
+        """`label` says for screen readers what it shows; the last values follow it."""
+        shown = [Series(each.name, _thinned(each.points)) for each in series]
+        across = _axis([x for each in shown for x, _ in each.points], self._log_x)
+        values = [y for each in shown for _, y in each.points]
+        up = _axis(values + ([0.0] if self._from_zero else []), self._log_y, room=True)
+        data = json.dumps({
+            "x": self._x_name, "log": [self._log_x, self._log_y],
+            "box": [across.low, across.high, up.low, up.high],
+            "series": [{"name": each.name, "points": list(each.points)} for each in shown],
+        })  # fmt: skip
+        told = label + ". " + "; ".join(_last(each) for each in shown if each.points)
+        dress(self.figure, aria_label=told, data_curves=data)
+        self.figure.update()
+        for place in (self._scale, self._drawn, self._axis, self._legend):
+            place.clear()
+        with self._scale:
+            for value in up.ticks():
+                tag("span", _told(value)).style(f"bottom: {up.at(value):.2f}%")
+        with self._drawn:
+            _lines(shown, across, up)
+            _marks(marks, across, up)
+        with self._axis:
+            for value in across.ticks():
+                tag("span", _told(value)).style(f"inset-inline-start: {across.at(value):.2f}%")
+        with self._legend:
+            if len(shown) > 1:
+                _legend([each.name for each in shown])
+
+
 def curves(
     series: Sequence[Series],
     *,
@@ -68,42 +126,12 @@ def curves(
     from_zero: bool = False,
     test: str = "curves",
 ) -> Tag:
-    """The picture. `label` says for screen readers what it shows; the last values follow it."""
-    shown = [Series(each.name, _thinned(each.points)) for each in series]
-    across = _axis([x for each in shown for x, _ in each.points], log_x)
-    values = [y for each in shown for _, y in each.points]
-    up = _axis(values + ([0.0] if from_zero and not log_y else []), log_y, room=True)
-    told = label + ". " + "; ".join(_last(each) for each in shown if each.points)
-    data = json.dumps({
-        "x": x_name, "log": [log_x, log_y], "box": [across.low, across.high, up.low, up.high],
-        "series": [{"name": each.name, "points": list(each.points)} for each in shown],
-    })  # fmt: skip
-    with tag(
-        "figure",
-        "",
-        "curves",
-        role="img",
-        aria_label=told,
-        tabindex="0",
-        data_curves=data,
-        test=test,
-    ) as figure:
-        tag("div", y_name, "curves-name soft small")
-        with tag("div", "", "curves-scale", aria_hidden="true"):
-            for value in up.ticks():
-                tag("span", _told(value)).style(f"bottom: {up.at(value):.2f}%")
-        with tag("div", "", "curves-plot"):
-            _lines(shown, across, up)
-            _marks(marks, across, up)
-            tag("div", "", "curves-cursor", hidden="")
-            tag("output", "", "curves-readout", hidden="", aria_live="polite")
-        with tag("div", "", "curves-axis", aria_hidden="true"):
-            for value in across.ticks():
-                tag("span", _told(value)).style(f"inset-inline-start: {across.at(value):.2f}%")
-        tag("div", x_name, "curves-under soft small")
-        if len(shown) > 1:
-            _legend([each.name for each in shown])
-    return figure
+    """A picture that is drawn once. `label` says for screen readers what it shows."""
+    picture = Curves(
+        x_name=x_name, y_name=y_name, log_x=log_x, log_y=log_y, from_zero=from_zero, test=test
+    )
+    picture.draw(series, label=label, marks=marks)
+    return picture.figure
 
 
 def _lines(series: Sequence[Series], across: _Axis, up: _Axis) -> None:
@@ -114,6 +142,11 @@ def _lines(series: Sequence[Series], across: _Axis, up: _Axis) -> None:
         for place, each in enumerate(series):
             drawn = " ".join(f"{across.at(x):.2f},{100 - up.at(y):.2f}" for x, y in each.points)
             tag("polyline", "", f"line-{place % _LOOKS + 1}", points=drawn)
+    for place, each in enumerate(series):
+        if len(each.points) == 1:  # no line yet
+            dot = tag("i", "", f"curves-dot dot-{place % _LOOKS + 1}")
+            x, y = each.points[0]
+            dot.style(f"inset-inline-start: {across.at(x):.2f}%; bottom: {up.at(y):.2f}%")
 
 
 def _marks(marks: Sequence[Mark], across: _Axis, up: _Axis) -> None:

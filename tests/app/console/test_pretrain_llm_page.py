@@ -37,6 +37,34 @@ def test_runs_are_read_by_pointer_and_keys(sample_site: Served, visit: Any) -> N
     readout.get_by_text("step").wait_for()
 
 
+@pytest.mark.timeout(600)
+def test_a_run_at_work_is_read_with_the_keyboard_and_stopped(
+    sample_site: Served, visit: Any
+) -> None:
+    """New figures every second or two take neither the focus nor what is read off, nor close a log."""
+    page = visit(sample_site, PAGE)
+    ready(page)
+    page.get_by_test_id("new-run").click()
+    page.get_by_test_id("steps").fill("3000")
+    page.get_by_test_id("run-title").fill("At work")
+    page.get_by_test_id("start-run").click()
+    page.get_by_test_id("stop-run").wait_for(timeout=90_000)
+    figure = page.get_by_test_id("run-detail").get_by_test_id("curves").first
+    figure.wait_for(timeout=300_000)
+    page.get_by_text("Log", exact=True).last.click()
+    figure.press("Home")
+    drawn = figure.get_attribute("data-curves")
+    while figure.get_attribute("data-curves") == drawn:
+        page.wait_for_timeout(500)
+    assert figure.evaluate("element => element === document.activeElement")
+    assert "Training loss" in figure.locator(".curves-readout").inner_text()
+    assert page.get_by_text("[schedule]").last.is_visible()
+    page.get_by_test_id("stop-run").click()
+    page.get_by_test_id("confirm-yes").click()
+    page.get_by_test_id("run-stopped").wait_for(timeout=120_000)
+    page.get_by_test_id("resume-run").wait_for()
+
+
 def test_runs_are_compared(sample_site: Served, visit: Any) -> None:
     page = visit(sample_site, PAGE)
     ready(page)

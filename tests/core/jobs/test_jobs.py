@@ -75,6 +75,22 @@ async def test_a_failure_tells_the_end_of_the_log(jobs: Jobs, alice: Caller) -> 
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_a_process_that_knows_why_is_quoted_and_its_log_is_not(
+    jobs: Jobs, alice: Caller
+) -> None:
+    asked = launch(steps=3, dies_at=1, says="Shard 'a' can't be read.")
+    with pytest.raises(JobFailed) as failed:
+        await jobs.run(alice, asked, key="knows")
+    assert failed.value.message.endswith(": Shard 'a' can't be read.")
+    assert failed.value.hint.startswith("Fetch it again with ")
+    assert "abcdefghijklmnop" not in failed.value.hint
+    assert "epoch" not in failed.value.hint
+    done = await jobs.run(alice, asked, key="knows")
+    assert done.state is JobState.DONE
+    assert done.error == "", "what was said of an attempt before is forgotten"
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_it_is_tried_again_from_its_checkpoint(jobs: Jobs, alice: Caller) -> None:
     view = await jobs.run(alice, launch(steps=4, dies_at=1, retries=1), key="again")
     assert view.details == {"first": 2}

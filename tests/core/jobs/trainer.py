@@ -40,6 +40,8 @@ def main() -> None:
         write_whole(checkpoint, json.dumps({"step": step}))
         if step == recipe.get("dies_at") and first == 0:
             print("Authorization: Bearer abcdefghijklmnop")
+            if "says" in recipe:
+                folder.fail(recipe["says"], "Fetch it again with Bearer abcdefghijklmnop.")
             sys.exit(recipe.get("code", 3))
     (folder.artefacts / "model.txt").write_text(f"{steps} steps")
     if not recipe.get("silent"):

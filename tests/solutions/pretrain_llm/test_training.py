@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from stoa.base.errors import JobFailed
 from tests.conftest import lacking
 from tests.solutions.pretrain_llm.conftest import SAMPLE, TINY, House
 
@@ -30,6 +31,15 @@ async def test_from_text_to_a_registered_model(house: House) -> None:
     assert more.job != made.job
     curves = (await house.call("show_run", job=more.job, curves=["loss"])).curves
     assert [step for step, _ in curves[0].points] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+async def test_a_broken_shard_is_told_in_a_sentence(house: House) -> None:
+    """With its line and what helps; not with the end of the log."""
+    broken = await house.upload("broken.jsonl", b'{"text": "fine"}\n{"text": "cut')
+    with pytest.raises(JobFailed, match=r"broken\.jsonl' can't be read at line 2") as failed:
+        await house.call("train", recipe="sample", data=[broken], change=list(TINY))
+    assert "\n" not in failed.value.message
+    assert failed.value.hint == "Fetch it again, leave it out, or set data.corrupt = 'skip'."
 
 
 async def test_checkpoints_are_judged_over_tokens(house: House) -> None:

@@ -12,6 +12,7 @@ process that trains imports no database and no page.
     artefacts/       the files that are the outcome
     result.json      {"metrics": {…}, "details": {…}}, written last and in one stroke: its being there
                      means that the work is done
+    failure.json     {"message": "…", "hint": "…"}: why it was not, where the process knows
 
 A process is `python -m <module> --folder <run folder>` and ends with code 0.
 """
@@ -33,6 +34,7 @@ PROGRESS: Final = "progress.json"
 CHECKPOINTS: Final = "checkpoints"
 ARTEFACTS: Final = "artefacts"
 RESULT: Final = "result.json"
+FAILURE: Final = "failure.json"
 
 
 class Lines:
@@ -130,6 +132,12 @@ class RunFolder:
     def result(self) -> dict[str, Any] | None:
         """What `finish` wrote; None while the work is not done."""
         return read_json(self.path / RESULT)
+
+    def fail(self, message: str, hint: str = "") -> None:
+        """Say why the work was given up, in words for whoever asked for it, before ending with a code
+        other than 0. On a full disk it is not said; the log is told instead."""
+        with suppress(OSError):
+            write_whole(self.path / FAILURE, json.dumps({"message": message, "hint": hint}))
 
     def metrics(self) -> Iterator[dict[str, Any]]:
         """The lines of metrics so far; a half-written last one is left out."""

@@ -21,7 +21,7 @@ from stoa.base.database import EVERY_WORKSPACE, Database
 from stoa.base.errors import JobFailed
 from stoa.base.redaction import redact_text
 from stoa.core.jobs import rows
-from stoa.core.jobs.folder import LOG, RESULT, read_json
+from stoa.core.jobs.folder import FAILURE, LOG, RESULT, read_json
 from stoa.core.jobs.guard import LOCKED_CODE
 from stoa.core.jobs.job import Followed, JobState, JobView, OnProgress
 from stoa.core.jobs.keeping import Keeping
@@ -222,8 +222,11 @@ def _outcome(folder: Path) -> dict[str, Any] | None:
 
 
 def _told_error(job: Followed, code: int | None, reason: str) -> str:
-    """What went wrong in one line, and the end of the log below it."""
+    """What went wrong in one line, and below it what helps: the process's own hint, or the end of the log."""
     limits = job.launch.limits
+    said = read_json(job.folder / FAILURE)
+    if said is not None and code and reason not in {"time", "memory"}:
+        return redact_text(f"{said.get('message', '')}\n{said.get('hint', '')}".strip())
     match reason:
         case "time":
             first = f"It took longer than {limits.seconds:g} seconds and was ended."

@@ -26,7 +26,7 @@ from typing import IO, Any, Final
 
 import psutil
 
-from stoa.core.jobs.folder import LOG, RESULT, RunFolder, write_whole
+from stoa.core.jobs.folder import FAILURE, LOG, RESULT, RunFolder, write_whole
 from stoa.core.jobs.processes import handle_of
 
 LAUNCH: Final = "launch.json"
@@ -62,7 +62,8 @@ class Guard:
         lock = take_lock(self._folder, patience=_PATIENCE)
         if lock is None:
             return LOCKED_CODE
-        for name in (STOP, EXIT, RESULT):  # of an attempt before; only here is it sure to be over
+        # Of an attempt before; only here is it sure to be over.
+        for name in (STOP, EXIT, RESULT, FAILURE):
             (self._folder / name).unlink(missing_ok=True)
         write_whole(self._folder / GUARD, handle_of(os.getpid()).model_dump_json())
         _adopt_orphans()

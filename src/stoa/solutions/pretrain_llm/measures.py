@@ -21,6 +21,7 @@ TITLES = {
     LOSS: "Training loss",
     VALIDATION: "Validation loss",
     NORM: "Gradient norm",
+    NORM_MEAN: "Its mean over the steps before",
     PARAMETER_NORM: "Parameter norm",
     RATE: "Learning rate",
     SPEED: "Tokens per second",
@@ -31,7 +32,7 @@ TITLES = {
 LEDGER_TITLES = {
     "productive": "Productive",
     "checkpoint": "Checkpoints",
-    "restart": "Restarts",
+    "restart": "Starting",
     "lost": "Lost work",
     "idle": "Idle",
 }

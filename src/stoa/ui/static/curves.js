@@ -30,6 +30,13 @@
     readout.style.insetInlineEnd = share < 0.5 ? "auto" : `calc(${100 * (1 - share)}% + 10px)`;
     figure.stoaAt = x;
   };
+  // Drawn anew under somebody's eyes: what is read off stays at its step.
+  new MutationObserver((changes) => {
+    for (const { target } of changes) {
+      const readout = target.querySelector(".curves-readout");
+      if (readout && !readout.hidden && target.stoaAt !== undefined) show(target, target.stoaAt);
+    }
+  }).observe(document.documentElement, { subtree: true, attributes: true, attributeFilter: ["data-curves"] });
   addEventListener("pointermove", (event) => {
     const plot = event.target.closest?.(".curves-plot");
     for (const figure of document.querySelectorAll(".curves")) if (!plot || !figure.contains(plot)) hide(figure);

@@ -22,10 +22,10 @@ def undivided() -> list[Any]:
     return run(recipe_with({}), ALONE)[1]
 
 
-def told_by(tmp_path: Path, ranks: int, changes: dict[str, Any], *arguments: str) -> dict[str, Any]:
+def told_by(tmp_path: Path, ranks: int, cases: dict[str, Any]) -> dict[str, Any]:
+    """Losses and norms of each case on so many processes: see `twenty_steps`."""
     out = tmp_path / "told.json"
-    module = "tests.compute.training.pretraining.twenty_steps"
-    torchrun(ranks, module, str(out), json.dumps(changes), *arguments)
+    torchrun(ranks, "tests.compute.training.pretraining.twenty_steps", str(out), json.dumps(cases))
     found: dict[str, Any] = json.loads(out.read_text())
     return found
 
@@ -57,82 +57,83 @@ def test_same_seed_same_bits() -> None:
     assert run(recipe_with({"seed": 1}), ALONE, 1)[1] != run(recipe_with({}), ALONE, 1)[1]
 
 
-def case(name: str, ranks: int, mark: Any = pytest.mark.long, **changes: Any) -> Any:
-    """A layout; those marked slow cover each kind of splitting, and run in CI."""
-    found = {key.replace("__", "."): value for key, value in changes.items()}
-    return pytest.param(ranks, found, id=name, marks=mark)
+def plain(**changes: Any) -> dict[str, Any]:
+    return {"changes": {name.replace("__", "."): value for name, value in changes.items()}}
 
 
-SLOW = pytest.mark.slow
-LAYOUTS = [
-    case("fsdp 2", 2, SLOW),
-    case("fsdp 4", 4),
-    case("tensor 2", 2, SLOW, layout__tensor=2),
-    case("tensor 4", 4, layout__tensor=4),
-    case("tensor 2 × fsdp 2", 4, layout__tensor=2),
-    case("replicate 2 × fsdp 2", 4, SLOW, layout__replicate=2),
-    case("sequence parallel 2", 2, layout__tensor=2, layout__sequence_parallel=True),
-    case(
-        "sequence parallel 2 × fsdp 2, accumulation, recomputation, loss in parts",
-        4,
-        SLOW,
-        layout__tensor=2,
-        layout__sequence_parallel=True,
-        batch__accumulation=2,
-        efficiency__recompute="selective",
-        efficiency__loss_chunks=2,
-    ),
-    case("fsdp 2, accumulation", 2, batch__accumulation=4),
+TENSOR = {"layout__tensor": 2}
+SEQUENCE = {**TENSOR, "layout__sequence_parallel": True}
+TIED = {"model__tie_embeddings": True}
+LAYOUTS = {
+    2: {
+        "fsdp 2": plain(),
+        "fsdp 2, accumulation": plain(batch__accumulation=4),
+        "tensor 2": plain(**TENSOR),
+        "sequence parallel 2": plain(**SEQUENCE),
+        "tied, tensor 2": plain(**TIED, **TENSOR),
+        "rounded by chance, fsdp 2": plain(precision__kind="bf16_stochastic"),
+    },
+    4: {
+        "fsdp 4": plain(),
+        "tensor 4": plain(layout__tensor=4),
+        "tensor 2 × fsdp 2": plain(**TENSOR),
+        "replicate 2 × fsdp 2": plain(layout__replicate=2),
+        "sequence parallel 2 × fsdp 2, accumulation, recomputation, loss in parts": plain(
+            **SEQUENCE,
+            batch__accumulation=2,
+            efficiency__recompute="selective",
+            efficiency__loss_chunks=2,
+        ),
+        "tied, tensor 2 × fsdp 2": plain(**TIED, **TENSOR),
+        "rounded by chance, replicate 2 × fsdp 2": plain(
+            precision__kind="bf16_stochastic", layout__replicate=2
+        ),
+        "rounded by chance, tensor 2 × fsdp 2": plain(precision__kind="bf16_stochastic", **TENSOR),
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_every_layout_trains_alike(tmp_path: Path, undivided: list[Any], ranks: int) -> None:
+    """bfloat16 on several ranks follows float32 closely; replicas that rounded apart would not."""
+    tied = run(recipe_with({"model.tie_embeddings": True}), ALONE)[1]
+    told = told_by(tmp_path, ranks, LAYOUTS[ranks])
+    assert list(told) == list(LAYOUTS[ranks])
+    for name, found in told.items():
+        if name.startswith("rounded by chance"):
+            losses, exact = np.array(found)[:, 0], np.array(undivided)[:, 0]
+            assert np.abs(losses - exact).max() < 0.06, name
+            continue
+        expected = tied if name.startswith("tied") else undivided
+        np.testing.assert_allclose(found, expected, atol=SAME, rtol=0, err_msg=name)
+
+
+def test_tied_embeddings_with_the_loss_in_parts() -> None:
+    tied = {"model.tie_embeddings": True}
+    whole = run(recipe_with(tied), ALONE)[1]
+    parts = run(recipe_with({**tied, "efficiency.loss_chunks": 2}), ALONE)[1]
+    np.testing.assert_allclose(parts, whole, atol=SAME, rtol=0)
+
+
+HOPS = [
+    (4, [{}, {"layout__tensor": 4}, TENSOR]),
+    (2, [SEQUENCE, {}]),
+    (4, [{"layout__replicate": 2}]),
 ]
-
-
-@pytest.mark.parametrize(("ranks", "changes"), LAYOUTS)
-def test_layout(tmp_path: Path, undivided: list[Any], ranks: int, changes: dict[str, Any]) -> None:
-    told = told_by(tmp_path, ranks, changes)
-    np.testing.assert_allclose(told["steps"], undivided, atol=SAME, rtol=0)
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
-def test_a_run_goes_on_over_other_layouts(tmp_path: Path, undivided: list[Any]) -> None:
-    """Seven steps sharded, seven with tensor and sequence parallelism, the last six in one process."""
+def test_a_run_goes_on_over_every_layout(tmp_path: Path, undivided: list[Any]) -> None:
+    """Three steps on each, every one from the checkpoint of the one before; the last in one process."""
     place = tmp_path / "checkpoints"
-    parallel = {"layout.tensor": 2, "layout.sequence_parallel": True}
-    told = told_by(tmp_path, 2, {}, "7", str(place))["steps"]
-    told += told_by(tmp_path, 2, parallel, "14", str(place))["steps"]
-    told += run(recipe_with({}), ALONE, kept=place)[1]
-    np.testing.assert_allclose(told, undivided, atol=SAME, rtol=0)
-
-
-@pytest.mark.parametrize(
-    "ranks",
-    [
-        pytest.param(1, marks=SLOW),
-        pytest.param(2, marks=SLOW),
-        pytest.param(4, marks=pytest.mark.long),
-    ],
-)
-def test_tied_embeddings_on_every_kind_of_layout(tmp_path: Path, ranks: int) -> None:
-    tied = {"model.tie_embeddings": True}
-    alone = run(recipe_with(tied), ALONE)[1]
-    changes = {**tied, "layout.tensor": 2} if ranks > 1 else {**tied, "efficiency.loss_chunks": 2}
-    told = told_by(tmp_path, ranks, changes)["steps"]
-    np.testing.assert_allclose(told, alone, atol=SAME, rtol=0)
-
-
-@pytest.mark.parametrize(
-    ("ranks", "changes"),
-    [
-        case("fsdp 2", 2, SLOW),
-        case("replicate 2 × fsdp 2", 4, layout__replicate=2),
-        case("tensor 2 × fsdp 2", 4, layout__tensor=2),
-    ],
-)
-def test_stochastic_rounding_keeps_copies_alike(
-    tmp_path: Path, ranks: int, changes: dict[str, Any]
-) -> None:
-    """bfloat16 on several ranks follows float32 closely; replicas that drifted would not."""
-    kind = {"precision.kind": "bf16_stochastic"}
-    told = np.array(told_by(tmp_path, ranks, {**changes, **kind})["steps"])
-    exact = np.array(run(recipe_with({}), ALONE)[1])
-    assert np.abs(told[:, 0] - exact[:, 0]).max() < 0.06
+    found: list[Any] = []
+    for ranks, layouts in HOPS:
+        cases = {
+            str(number): {**plain(**changes), "kept": str(place), "last": len(found) + 3 * number}
+            for number, changes in enumerate(layouts, start=1)
+        }
+        found += [step for told in told_by(tmp_path, ranks, cases).values() for step in told]
+    found += run(recipe_with({}), ALONE, kept=place)[1]
+    np.testing.assert_allclose(found, undivided, atol=SAME, rtol=0)

@@ -1,9 +1,11 @@
-"""A rank of a parity run: twenty steps on the same sequences whatever the layout. The first rank writes
-losses and norms to the file that is named.
+"""A rank of parity runs: twenty steps on the same sequences whatever the layout, for each case in turn. The
+first rank writes losses and norms to the file that is named, by the case's name.
 
-    torchrun … -m tests.compute.training.pretraining.twenty_steps OUT CHANGES [LAST CHECKPOINTS]
+    torchrun … -m tests.compute.training.pretraining.twenty_steps OUT CASES
 
-With a folder of checkpoints it goes on from what is there, and leaves one behind step LAST.
+CASES is a JSON object of {"changes": …, "last": …, "kept": …}. With a folder of checkpoints, `kept`, a case
+goes on from what is there, and leaves one behind step `last`. Starting processes takes longer than most
+cases do, so all of one number of processes share a start.
 """
 
 import json
@@ -69,13 +71,15 @@ def run(
 
 
 def main() -> None:
-    out, changes = Path(sys.argv[1]), json.loads(sys.argv[2])
-    last, kept = (int(sys.argv[3]), Path(sys.argv[4])) if len(sys.argv) > 3 else (STEPS, None)
+    out, cases = Path(sys.argv[1]), json.loads(sys.argv[2])
     torch.set_num_threads(1)
     world = sharding.join()
-    _, told = run(recipe_with(changes), world, last, kept)
+    told = {}
+    for name, case in cases.items():
+        kept = Path(case["kept"]) if "kept" in case else None
+        told[name] = run(recipe_with(case["changes"]), world, case.get("last", STEPS), kept)[1]
     if world.first:
-        out.write_text(json.dumps({"steps": told}))
+        out.write_text(json.dumps(told))
     sharding.leave()
 
 

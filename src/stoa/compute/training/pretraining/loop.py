@@ -22,6 +22,7 @@ from stoa.base.errors import InvalidInput
 from stoa.compute.training.pretraining import build, peak, sharding, weights
 from stoa.compute.training.pretraining.board import Board
 from stoa.compute.training.pretraining.checkpoints import Checkpointer
+from stoa.compute.training.pretraining.compiling import check_compiler
 from stoa.compute.training.pretraining.data.loader import Loader, validation
 from stoa.compute.training.pretraining.data.prepare import Prepared, prepare
 from stoa.compute.training.pretraining.data.vocabulary import (
@@ -55,6 +56,7 @@ class Run:
         self.folder, self.recipe, self.world = folder, recipe, world
         self.presence = presence
         resolve(recipe, world.size)  # refused before data are touched
+        check_compiler(recipe, world.device)
         place = Path(recipe.data.folder) if recipe.data.folder else folder.path / "data"
         self.prepared: Prepared = prepare(recipe.data, place)
         check_tokenizer(recipe, self.prepared.vocabulary)

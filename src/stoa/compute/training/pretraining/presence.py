@@ -156,7 +156,8 @@ class Presence:
             "attempt": self._attempt,
             "rank": self._rank,
             "error": type(error).__name__,
-            "message": str(error)[:2000],
+            "message": (error.message if isinstance(error, StoaError) else str(error))[:2000],
+            "hint": error.hint[:2000] if isinstance(error, StoaError) else "",
             "code": error.exit_code if isinstance(error, StoaError) else 1,
             "retryable": not isinstance(error, UserError),
         }

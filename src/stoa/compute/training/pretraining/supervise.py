@@ -74,6 +74,7 @@ def main() -> int:
             return supervisor.run()
     except StoaError as error:
         print(error, file=sys.stderr)
+        folder.fail(error.message, error.hint)
         return error.exit_code
 
 

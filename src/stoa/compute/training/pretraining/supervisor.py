@@ -43,6 +43,12 @@ class Outcome:
     code: int = 1
     final: bool = False
     nodes: tuple[str, ...] = ()
+    hint: str = ""
+
+    @property
+    def told(self) -> str:
+        """The reason and what helps, or how it ended."""
+        return f"{self.reason} {self.hint}".strip() or self.kind
 
 
 class Supervisor:
@@ -86,9 +92,10 @@ class Supervisor:
         finally:
             self._ear.close()
         if outcome.kind == "failed":
-            log.error("given up: %s", outcome.reason)
+            log.error("given up: %s", outcome.told)
             self._folder.progress(f"Given up: {outcome.reason}")
-        self._ledger.mark("end", reason=outcome.reason or outcome.kind)
+            self._folder.fail(outcome.reason, outcome.hint)
+        self._ledger.mark("end", reason=outcome.told)
         return {"done": 0, "stopped": presence.EXIT_STOPPED, "failed": outcome.code}[outcome.kind]
 
     def _tries(self) -> Outcome:
@@ -106,8 +113,8 @@ class Supervisor:
                 return outcome
             if outcome.kind == "stopped" and self._stopping:
                 return outcome
-            self._ledger.mark("failed", reason=outcome.reason, nodes=outcome.nodes)
-            log.warning("try %d ended: %s", self._attempt, outcome.reason)
+            self._ledger.mark("failed", reason=outcome.told, nodes=outcome.nodes)
+            log.warning("try %d ended: %s", self._attempt, outcome.told)
             self._blame(outcome)
             reached = self._newest()
             fruitless = 0 if reached > newest else fruitless + 1
@@ -245,7 +252,8 @@ class Supervisor:
         name = chosen[first].name
         told = presence.failures(self._folder.path, self._attempt)
         if told and not told[0]["retryable"]:
-            return Outcome("failed", told[0]["message"], told[0]["code"], final=True)
+            why = told[0]
+            return Outcome("failed", why["message"], why["code"], final=True, hint=why["hint"])
         seen = f"processes on node {name} ended"
         reason = f"{seen}: rank {told[0]['rank']}: {told[0]['message']}" if told else seen
         return Outcome("failed", reason, told[0]["code"] if told else 1, nodes=(name,))

@@ -10,7 +10,7 @@ from stoa.solutions.pretrain_llm.schema import Exported, RunView
 from stoa.ui.elements import button, dress, say, tag, text
 from stoa.ui.feedback import confirm, dialog_with
 
-_AT_WORK = ("queued", "running")
+AT_WORK = ("queued", "running")
 
 
 def actions(context: PageContext, view: RunView, changed: Callable[[], Awaitable[None]]) -> None:
@@ -33,7 +33,7 @@ def actions(context: PageContext, view: RunView, changed: Callable[[], Awaitable
         await changed()
 
     with tag("div", "", "line"):
-        if run.state in _AT_WORK:
+        if run.state in AT_WORK:
             button("Stop", stop, kind="danger", symbol="stop", test="stop-run")
         elif run.state != "done":
             button("Go on", resume, symbol="play_arrow", test="resume-run")

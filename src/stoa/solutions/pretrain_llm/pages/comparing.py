@@ -27,9 +27,11 @@ async def show_comparison(context: PageContext) -> None:
         empty_state("There is nothing to compare yet", "It takes two runs.", symbol="ssid_chart")
         return
     names = {each.job: f"{each.title} · {each.created_at:%d %b %H:%M}" for each in found.runs}
+    learnt = [each.job for each in found.runs if each.loss is not None]
+    first = (learnt if len(learnt) > 1 else list(names))[:2]
     with card():
         with tag("div", "", "compare-fields"):
-            chosen = ui.select(names, value=list(names)[:2], multiple=True, label="Runs")
+            chosen = ui.select(names, value=first, multiple=True, label="Runs")
             dress(chosen.props("outlined dense use-chips"), aria_label="Runs", test="compare-runs")
             metric = ui.select({each: title_of(each) for each in _METRICS}, value=measures.LOSS)
             dress(metric.props("outlined dense"), aria_label="Measure", test="compare-metric")

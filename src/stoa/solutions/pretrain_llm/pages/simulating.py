@@ -89,11 +89,11 @@ def _content(found: Simulated) -> None:
         figures(
             [
                 ("goodput", percent(found.goodput, 2)),
-                ("95 % confidence", f"{100 * found.low:.2f} – {100 * found.high:.2f} %"),
+                ("95 % confidence, %", f"{100 * found.low:.2f} – {100 * found.high:.2f}"),
                 ("a checkpoint every", f"{found.interval_minutes:.3g} min"),
                 ("Daly's optimum", f"{found.daly_minutes:.3g} min"),
                 ("by Daly's formula", percent(found.daly_goodput, 2)),
-                ("failures in a run", f"{found.failures:,.1f}"),
+                ("failures in a run", f"{found.failures:,.{0 if found.failures >= 10 else 1}f}"),
             ]
         )
         parts = [
