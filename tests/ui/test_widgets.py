@@ -1,10 +1,12 @@
 """Widgets, by what they put on the page: forms from types, results from data, text as text."""
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import pytest
+from nicegui import ui
 from nicegui.client import Client
 from nicegui.elements.mixins.value_element import ValueElement
 from pydantic import BaseModel, Field
@@ -13,6 +15,7 @@ from stoa.base.errors import Conflict, InvalidInput
 from stoa.contract import FileField, FileId, Request
 from stoa.core.knowledge.pages import Box
 from stoa.ui.elements import Tag, guarded, outside_link, tag
+from stoa.ui.feedback import confirm
 from stoa.ui.forms import Form, Shape
 from stoa.ui.frame import ago, amount, count, took
 from stoa.ui.results import result_view
@@ -233,3 +236,18 @@ def test_times_and_amounts_in_words() -> None:
     assert [amount(999), amount(1_500_000)] == ["999 B", "1.5 MB"]
     assert [count(1, "page"), count(1200, "page")] == ["1 page", "1,200 pages"]
     assert plain({"a": [True, None]}) == "a: yes, "
+
+
+async def test_a_page_that_is_left_while_it_asks_means_no() -> None:
+    page = Client(ui.page(""))
+    page.outbox.stop()
+
+    async def ask() -> bool:
+        with page:
+            return await confirm("Delete it?", "For good.", yes="Delete")
+
+    asking = asyncio.create_task(ask())
+    await asyncio.sleep(0.05)
+    page.delete()
+    async with asyncio.timeout(5):
+        assert await asking is False

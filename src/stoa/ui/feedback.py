@@ -110,7 +110,8 @@ async def confirm(title: str, more: str, *, yes: str, kind: Kind = "danger") -> 
     try:
         return bool(await dialog)
     finally:
-        dialog.delete()
+        if not dialog.is_deleted:  # as it is with the page, for who left it without an answer
+            dialog.delete()
 
 
 def dialog_with(
