@@ -5,7 +5,7 @@ import re
 import pytest
 
 from stoa.ui.theme import STATIC, head_html, static_link
-from tests.app.console.served import ROOT
+from tests.forked import ROOT
 
 SHEET = (STATIC / "stoa.css").read_text(encoding="utf-8")
 TEXT = [

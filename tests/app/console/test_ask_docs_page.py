@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from stoa.solutions.ask_docs.pages.words import SAMPLE_QUESTIONS
-from tests.app.console.served import ROOT, Served
+from tests.app.console.served import Served
 from tests.app.console.test_browser import live, tab_to
+from tests.forked import ROOT
 
 pytestmark = pytest.mark.slow
 SAMPLE = ROOT / "src/stoa/solutions/ask_docs/sample"
