@@ -47,6 +47,7 @@ def running_cluster() -> Iterator[RayCluster]:
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # what a job calls python
         "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
+        "RAY_AUTH_MODE": "disabled",  # whatever this machine has otherwise
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_raylet_start_wait_time_s": "120",
         "RAY_agent_register_timeout_ms": str(_START_SECONDS * 1000),

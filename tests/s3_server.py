@@ -43,9 +43,9 @@ def running_s3() -> Iterator[S3Server]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        httpx.post(
-            f"http://{host}:{port}/moto-api/reset", trust_env=False, timeout=60
-        ).raise_for_status()
+        for path, body in (("reset", b""), ("reset-auth", b"inf")):  # kept by the process
+            url = f"http://{host}:{port}/moto-api/{path}"
+            httpx.post(url, content=body, trust_env=False, timeout=60).raise_for_status()
         yield S3Server(f"http://{host}:{port}")
     finally:
         server.stop()
