@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stoa.base.errors import SetupError
-from stoa.base.settings import Settings
+from stoa.base.settings import Settings, is_http_address
 
 
 def test_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,3 +77,22 @@ def test_empty_addresses_mean_the_data_folder(tmp_path: Path) -> None:
     assert settings.resolved_objects_url() == (tmp_path / "home" / "objects").as_uri()
     assert settings.resolved_index_url() == (tmp_path / "home" / "index").as_uri()
     assert Settings.load(public_url="https://x.org/").resolved_public_url() == "https://x.org"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("http://head:8265", True),
+        ("https://ray.example.org/dashboard", True),
+        ("http://[::1]:8265", True),
+        ("head:8265", False),
+        ("ftp://head", False),
+        ("http://", False),
+        ("http://name:secret@head:8265", False),
+        ("http://head:port", False),
+        ("http://[::1", False),
+        ("", False),
+    ],
+)
+def test_an_address_of_http(text: str, is_one: bool) -> None:
+    assert is_http_address(text) is is_one

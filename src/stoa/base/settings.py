@@ -7,6 +7,7 @@ Other parts never read the environment: they get small values handed over.
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -210,3 +211,13 @@ class Settings(BaseSettings):
     def resolved_public_url(self) -> str:
         """Where people reach the console, without a trailing slash."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def is_http_address(text: str) -> bool:
+    """Whether it is http or https with a host, and carries no name and password."""
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - refuses what is no number
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc

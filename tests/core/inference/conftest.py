@@ -1,7 +1,9 @@
 """An inference room over a registry with small real models in it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from stoa.core.registry.tables import Approval
 from stoa.core.registry.versions import NewVersion
 from tests.compute.serving.models import interactions, neumf, saved
 
+RANK = {"user": "u3", "items": ["i5", "i9", "i1"]}
 SECRET = b"the secret of these tests, long enough"
 Build = Callable[[], Inference]
 Register = Callable[..., Awaitable[str]]
@@ -87,3 +90,22 @@ async def until(condition: Callable[[], object]) -> None:
     """Look again and again until it is so; the test's own time-out ends it."""
     while not condition():  # noqa: ASYNC110 - it looks at processes
         await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def load(inference: Inference, caller: Caller) -> AsyncIterator[Counter[str]]:
+    """Eight callers that ask without a pause; counts answers by version. An error fails the test."""
+    counted: Counter[str] = Counter()
+    stop = asyncio.Event()
+
+    async def ask() -> None:
+        while not stop.is_set():
+            answer = await inference.ask(caller, "films", "rank", RANK)
+            assert len(answer.value["items"]) == 3
+            counted[answer.version_id] += 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(8):
+            group.create_task(ask())
+        yield counted
+        stop.set()

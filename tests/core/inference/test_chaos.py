@@ -4,9 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
@@ -20,28 +18,7 @@ from stoa.core.inference.component import Component
 from stoa.core.inference.inference import Inference
 from stoa.core.inference.views import Scaling, State
 from tests.compute.serving.models import interactions, neumf, saved
-from tests.core.inference.conftest import Register, until
-
-RANK = {"user": "u3", "items": ["i5", "i9", "i1"]}
-
-
-@asynccontextmanager
-async def load(inference: Inference, caller: Caller) -> AsyncIterator[Counter[str]]:
-    """Eight callers that ask without a pause; counts answers by version. An error fails the test."""
-    counted: Counter[str] = Counter()
-    stop = asyncio.Event()
-
-    async def ask() -> None:
-        while not stop.is_set():
-            answer = await inference.ask(caller, "films", "rank", RANK)
-            assert len(answer.value["items"]) == 3
-            counted[answer.version_id] += 1
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(8):
-            group.create_task(ask())
-        yield counted
-        stop.set()
+from tests.core.inference.conftest import RANK, Register, load, until
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

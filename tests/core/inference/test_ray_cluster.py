@@ -7,7 +7,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,9 @@ from stoa.core.inference.ray_applications import Applications
 from stoa.core.inference.ray_serve import name_of, ray_serve_of
 from stoa.core.inference.views import Probe, Scaling, State
 from stoa.core.registry.registry import Registry
-from tests.core.inference.conftest import SECRET, Register
+from tests.core.inference.conftest import RANK, SECRET, Register, load
 from tests.ray_cluster import RayCluster
 
-RANK = {"user": "u3", "items": ["i5", "i9", "i1"]}
 PROBE = Probe(method="rank", payload=RANK)
 THEIRS: dict[str, Any] = {
     "name": "theirs",
@@ -76,25 +74,6 @@ async def applications(ray_cluster: RayCluster) -> AsyncIterator[Applications]:
     yield found
     await found._ask("PUT", {"applications": []})
     await found.close()
-
-
-@asynccontextmanager
-async def load(inference: Inference, caller: Caller) -> AsyncIterator[Counter[str]]:
-    """Eight callers that ask without a pause; counts answers by version. An error fails the test."""
-    counted: Counter[str] = Counter()
-    stop = asyncio.Event()
-
-    async def ask() -> None:
-        while not stop.is_set():
-            answer = await inference.ask(caller, "films", "rank", RANK)
-            assert len(answer.value["items"]) == 3
-            counted[answer.version_id] += 1
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(8):
-            group.create_task(ask())
-        yield counted
-        stop.set()
 
 
 async def replicas(applications: Applications, name: str) -> list[int]:

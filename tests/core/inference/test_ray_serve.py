@@ -22,10 +22,9 @@ from stoa.core.inference.ray_serve import (
 )
 from stoa.core.inference.views import Probe, Scaling, State
 from stoa.core.registry.registry import Registry
-from tests.core.inference.conftest import SECRET, Register, until
+from tests.core.inference.conftest import RANK, SECRET, Register, until
 from tests.core.inference.serve_server import ServeServer, folders, running_serve, someones
 
-RANK = {"user": "u3", "items": ["i5", "i9", "i1"]}
 PROBE = Probe(method="rank", payload=RANK)
 TOKEN = "token-of-the-cluster"
 Serves = Callable[[], Awaitable[Inference]]

@@ -22,7 +22,7 @@ import msgspec
 
 from stoa.base.errors import SetupError
 from stoa.base.secrets import derive_key
-from stoa.base.settings import Settings
+from stoa.base.settings import Settings, is_http_address
 from stoa.base.telemetry import get_logger
 from stoa.core.inference.ray_applications import Applications
 from stoa.core.inference.replica import ReplicaFailed
@@ -180,11 +180,7 @@ def ray_serve_of(settings: Settings, secret: bytes) -> RayServe | None:
 
 
 def _check_address(name: str, address: str) -> None:
-    try:
-        url = httpx.URL(address)
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
+    if not is_http_address(address):
         raise SetupError(
             f"STOA_{name.upper()} is no address.",
             hint="To serve on Ray give the dashboard's, http://head:8265, as STOA_RAY_ADDRESS, and "

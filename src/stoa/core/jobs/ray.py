@@ -16,6 +16,7 @@ from typing import Any, Final
 import httpx
 
 from stoa.base.errors import ProviderError, SetupError
+from stoa.base.settings import is_http_address
 from stoa.core.jobs.guard import STOP
 from stoa.core.jobs.job import Launch
 from stoa.core.jobs.launchers import environment_of
@@ -120,11 +121,7 @@ def ray_of(address: str, token: str) -> Ray | None:
     """The cluster that the settings name. Raises SetupError for what is no address."""
     if not address:
         return None
-    try:
-        url = httpx.URL(address)
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
+    if not is_http_address(address):
         raise SetupError(
             "STOA_RAY_ADDRESS is no address of a Ray dashboard.",
             hint="Give http://head:8265, and a token as STOA_RAY_TOKEN.",
