@@ -35,6 +35,6 @@ class Shopper(FastHttpUser):  # type: ignore[misc,unused-ignore]
         headers = {"Authorization": self.client.auth_header}
         with self.client.post(PATH, json=body, headers=headers, catch_response=True) as answer:
             ticket = answer.json().get("ticket") if answer.status_code == 200 else None
-        if ticket and random.random() < 0.05 and PATH.endswith("/rank"):
+        if ticket and random.random() < 0.05 and "recommend_products" in PATH:
             click = PATH.removesuffix("/rank") + "/click"
             self.client.post(click, json={"ticket": ticket}, headers=headers, name="click")
