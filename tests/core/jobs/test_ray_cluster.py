@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stoa.base.database import Database
+from stoa.base.errors import JobFailed
 from stoa.base.identity.caller import Caller
 from stoa.compute.training.recommenders.prepare import prepare
 from stoa.compute.training.recommenders.preparing.recipe import PrepareRecipe
@@ -73,6 +74,5 @@ async def test_a_job_that_fails_on_a_cluster_tells_why(
 ) -> None:
     jobs = build(ray_address=ray_cluster.dashboard, jobs_folder=str(tmp_path / "shared"))
     recipe = {"sources": [str(tmp_path / "none.csv")], "ray": True}
-    view = await jobs.run(alice, launch(module=PREPARE, **recipe), key="fails")
-    assert view.state is JobState.FAILED
-    assert "none.csv" in view.error
+    with pytest.raises(JobFailed, match=r"There is no file none\.csv"):
+        await jobs.run(alice, launch(module=PREPARE, **recipe), key="fails")
