@@ -5,10 +5,9 @@ Source: https://docs.ray.io/en/latest/serve/api/index.html#serve-rest-api
 
 import asyncio
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from starlette.types import Message
 
 from stoa.base.errors import StoaError
 from stoa.compute.serving.ray_application import Model
+from tests.http_server import answering
 
 APPLICATIONS = "/api/serve/applications/"
 
@@ -114,18 +114,8 @@ def running_serve(token: str = "") -> Iterator[ServeServer]:
         def log_message(self, format: str, *args: Any) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True  # connections are kept alive by who asks
-    server.block_on_close = False
-    cluster.address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with answering(Handler) as cluster.address:
         yield cluster
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def someones(name: str = "theirs") -> dict[str, Any]:

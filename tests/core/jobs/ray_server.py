@@ -10,11 +10,12 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.http_server import answering
 
 _JOB = re.compile(r"/api/jobs/([^/]+)(/stop|/logs)?")
 
@@ -113,14 +114,8 @@ def running_ray(token: str = "") -> Iterator[RayServer]:
         def log_message(self, format: str, *args: Any) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    cluster.address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield cluster
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        cluster.close()
+    with answering(Handler) as cluster.address:
+        try:
+            yield cluster
+        finally:
+            cluster.close()

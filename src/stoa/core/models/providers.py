@@ -40,6 +40,7 @@ class _Clients:
     """An httpx2.AsyncClient: pydantic-ai's own HTTP library."""
     models: dict[str, Model] = field(default_factory=dict)
     embedding_models: dict[str, EmbeddingModel] = field(default_factory=dict)
+    openai: "AsyncOpenAI | None" = None
     others: list[Any] = field(default_factory=list)
     """Clients with connections of their own."""
 
@@ -81,14 +82,12 @@ class Catalogue:
             )
         return clients.embedding_models[name]
 
-    async def own_server(self, name: str) -> "AsyncOpenAI":
-        """A client of the server at STOA_OPENAI_BASE_URL, for what pydantic-ai does not carry.
-
-        Raises:
-            SetupError: as `check_own_server`.
-        """
-        self.check_own_server(name)
-        return await asyncio.to_thread(self._openai_client, self._of_this_loop())
+    async def own_server(self) -> "AsyncOpenAI":
+        """A client of the server at STOA_OPENAI_BASE_URL, for what pydantic-ai does not carry."""
+        clients = self._of_this_loop()
+        if clients.openai is not None:
+            return clients.openai
+        return await asyncio.to_thread(self._openai_client, clients)
 
     def check_own_server(self, name: str) -> None:
         """Raises SetupError where `name` is of another provider, or no such server is named."""
@@ -160,13 +159,15 @@ class Catalogue:
             raise SetupError(
                 "No key for OpenAI.", hint="Set OPENAI_API_KEY, or STOA_OPENAI_BASE_URL."
             )
-        return AsyncOpenAI(
-            api_key=key.get_secret_value() if key else "none",
-            base_url=url or _OPENAI_URL,
-            timeout=self._policy.timeout,
-            max_retries=0,
-            http_client=clients.http,
-        )
+        if clients.openai is None:
+            clients.openai = AsyncOpenAI(
+                api_key=key.get_secret_value() if key else "none",
+                base_url=url or _OPENAI_URL,
+                timeout=self._policy.timeout,
+                max_retries=0,
+                http_client=clients.http,
+            )
+        return clients.openai
 
     def _anthropic(self, clients: _Clients) -> Provider[Any]:
         from anthropic import AsyncAnthropic  # noqa: PLC0415 - heavy

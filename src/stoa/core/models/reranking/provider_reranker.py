@@ -75,7 +75,7 @@ class ProviderReranker:
         return Scored(scores, answer.usage.total_tokens)
 
     async def _answer(self, query: str, texts: Sequence[str]) -> _Answer:
-        client = await self._catalogue.own_server(self.name)
+        client = await self._catalogue.own_server()
         _, model = split(self.name)
         body = {
             "model": model,

@@ -5,7 +5,7 @@ order what search has found (Nogueira and Cho 2019, arXiv 1901.04085).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ class Scored:
 
     scores: np.ndarray
     """float32, (number of texts,); higher is better, on the reranker's own scale."""
-    tokens: int = field(default=0)
+    tokens: int = 0
     """Read, where the reranker counts them."""
 
 
