@@ -25,7 +25,7 @@ from stoa.compute.training.recommenders.preparing.recipe import PrepareRecipe
 from stoa.compute.training.recommenders.recipes import NeuralRecipe
 from stoa.compute.training.recommenders.sampling import NegativeSampler
 from stoa.compute.training.recommenders.train import TrainRecipe, train
-from stoa.core.jobs.folder import RunFolder
+from stoa.core.jobs.folder import FAILURE, RunFolder
 from stoa.core.jobs.recipe import make_recipe
 from tests.compute.recommenders.shop import ITEMS, TASTES, events, split
 
@@ -154,6 +154,21 @@ def test_killed_at_any_time_it_ends_with_the_same_model(data: Path, tmp_path: Pa
 
 def _steps(folder: Path) -> int:
     return sum(1 for _ in RunFolder(folder).metrics())
+
+
+@pytest.mark.parametrize("module", ["prepare", "train", "evaluate"])
+def test_a_process_that_has_no_data_says_so_in_a_sentence(module: str, tmp_path: Path) -> None:
+    gone = str(tmp_path / "gone")
+    recipe: dict[str, Any] = {
+        "prepare": {"sources": [gone]},
+        "train": {"data": gone},
+        "evaluate": {"data": gone, "model": gone},
+    }[module]
+    assert started(tmp_path, module, recipe).wait() == InvalidInput.exit_code
+    said = json.loads((tmp_path / FAILURE).read_text())
+    assert "gone" in said["message"], said
+    assert said["hint"]
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
 
 
 def test_a_rate_that_is_too_high_is_named(data: Path, tmp_path: Path) -> None:

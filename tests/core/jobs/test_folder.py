@@ -1,11 +1,20 @@
-"""The run folder: what is noted is noted whole, and a full disk ends nothing."""
+"""The run folder: what is noted is noted whole, a full disk ends nothing, an error of ours is told."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from stoa.core.jobs.folder import METRICS, Lines, RunFolder, write_whole
+from stoa.base.errors import InvalidInput
+from stoa.core.jobs.folder import (
+    FAILURE,
+    METRICS,
+    Lines,
+    RunFolder,
+    read_json,
+    work_in_folder,
+    write_whole,
+)
 
 
 def test_what_a_full_disk_did_not_take_is_written_with_the_next(tmp_path: Path) -> None:
@@ -37,3 +46,26 @@ def test_lines_of_several_writers_stay_whole(tmp_path: Path) -> None:
         writers[number % 3].add({"number": number})
     found = [json.loads(line)["number"] for line in writers[0].path.read_text().splitlines()]
     assert found == list(range(30))
+
+
+def test_work_that_refuses_says_why_and_a_fault_does_not_pass_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["work", "--folder", str(tmp_path)])
+
+    def refuse(_: RunFolder) -> None:
+        raise InvalidInput("There is no data.", hint="Prepare them first.")
+
+    def break_down(_: RunFolder) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work_in_folder(break_down)
+    assert not (tmp_path / FAILURE).exists()
+    assert work_in_folder(refuse) == InvalidInput.exit_code
+    assert read_json(tmp_path / FAILURE) == {
+        "message": "There is no data.",
+        "hint": "Prepare them first.",
+    }
+    assert "There is no data." in capsys.readouterr().err
+    assert work_in_folder(lambda folder: folder.finish()) == 0

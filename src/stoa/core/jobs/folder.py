@@ -1,7 +1,7 @@
 """The run folder: all that passes between a job and the process that works on it.
 
 Both sides use this file: `core/jobs` writes the recipe and reads what comes, the training code in
-`compute/` reads the recipe and writes what it has. It needs nothing but the standard library, so a
+`compute/` reads the recipe and writes what it has. It needs the standard library and our errors, so a
 process that trains imports no database and no page.
 
     recipe.json      in: what to do
@@ -14,18 +14,22 @@ process that trains imports no database and no page.
                      means that the work is done
     failure.json     {"message": "…", "hint": "…"}: why it was not, where the process knows
 
-A process is `python -m <module> --folder <run folder>` and ends with code 0.
+A process is `python -m <module> --folder <run folder>` and ends with code 0; `work_in_folder` is a main
+function for it.
 """
 
 import argparse
 import json
 import math
 import os
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
+
+from stoa.base.errors import StoaError
 
 RECIPE: Final = "recipe.json"
 LOG: Final = "log.txt"
@@ -147,6 +151,22 @@ class RunFolder:
         folder = self.path / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def work_in_folder(work: Callable[[RunFolder], None]) -> int:
+    """Do `work` in the folder that the command line names; returns the exit code of the process.
+
+    An error of ours is for whoever asked for the work: they get its sentence and its hint. Any other
+    is a fault, and ends in the log with where it came from.
+    """
+    folder = RunFolder.from_arguments()
+    try:
+        work(folder)
+    except StoaError as error:
+        print(f"{error.code}: {error}", file=sys.stderr, flush=True)
+        folder.fail(error.message, error.hint)
+        return error.exit_code
+    return 0
 
 
 def write_whole(path: Path, text: str, *, sync: bool = False) -> None:

@@ -19,14 +19,14 @@ from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict_loader import load as read_tensors
 from transformers import LlamaForCausalLM
 
-from stoa.base.errors import InvalidInput, SetupError, StoaError
+from stoa.base.errors import InvalidInput, SetupError
 from stoa.compute.training.pretraining import build, sharding, weights
 from stoa.compute.training.pretraining.data.prepare import prepare
 from stoa.compute.training.pretraining.data.vocabulary import Vocabulary
 from stoa.compute.training.pretraining.layout import resolve
 from stoa.compute.training.pretraining.recipe import Recipe
 from stoa.compute.training.pretraining.shelf import open_shelf
-from stoa.core.jobs.folder import RunFolder
+from stoa.core.jobs.folder import RunFolder, work_in_folder
 
 METRICS: Final = ("acc", "exact_match", "bits_per_byte", "word_perplexity")
 """The one metric of a task that is shown: the first of these that it has."""
@@ -53,13 +53,9 @@ class JudgeRecipe(BaseModel):
 
 def main() -> int:
     """Judge. Returns the exit code."""
-    folder = RunFolder.from_arguments()
-    try:
-        _judge(folder, JudgeRecipe.model_validate(folder.recipe()))
-    except StoaError as error:
-        print(f"{error.code}: {error}", file=sys.stderr, flush=True)
-        return error.exit_code
-    return 0
+    return work_in_folder(
+        lambda folder: _judge(folder, JudgeRecipe.model_validate(folder.recipe()))
+    )
 
 
 def _judge(folder: RunFolder, asked: JudgeRecipe) -> None:

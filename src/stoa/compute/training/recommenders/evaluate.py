@@ -4,6 +4,7 @@ Model and data may be of different days, so users and items are matched by their
 the model does not know is scored from what the data says they had; an item it does not know ranks last.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from stoa.compute.networks.recommenders.interactions import Ids
 from stoa.compute.networks.recommenders.recommender import Recommender
 from stoa.compute.training.recommenders.judging import HeldOut, gain, hit_rate, ranks_of
 from stoa.compute.training.recommenders.preparing.prepared import Prepared, open_prepared
-from stoa.core.jobs.folder import RunFolder
+from stoa.core.jobs.folder import RunFolder, work_in_folder
 from stoa.core.jobs.recipe import make_recipe
 
 
@@ -28,10 +29,9 @@ class EvaluateRecipe(BaseModel):
     top_k: int = Field(10, ge=1, le=1000)
 
 
-def main() -> None:
-    """Work on the run folder of the command line."""
-    run = RunFolder.from_arguments()
-    evaluate(run, make_recipe(EvaluateRecipe, run.recipe()))
+def main() -> int:
+    """Work on the run folder of the command line. Returns the exit code."""
+    return work_in_folder(lambda run: evaluate(run, make_recipe(EvaluateRecipe, run.recipe())))
 
 
 def evaluate(run: RunFolder, recipe: EvaluateRecipe) -> None:
@@ -88,4 +88,4 @@ def _places(
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

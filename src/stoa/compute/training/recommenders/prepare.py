@@ -11,6 +11,7 @@ than once. Memory is DuckDB's limit plus one part, however many events there are
 
 import json
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib import import_module
@@ -29,17 +30,16 @@ from stoa.compute.training.recommenders.preparing.parts import (
 from stoa.compute.training.recommenders.preparing.prepared import MANIFEST
 from stoa.compute.training.recommenders.preparing.recipe import PrepareRecipe
 from stoa.compute.training.recommenders.preparing.sources import connect, events_of, fetched
-from stoa.core.jobs.folder import RunFolder, write_whole
+from stoa.core.jobs.folder import RunFolder, work_in_folder, write_whole
 from stoa.core.jobs.recipe import make_recipe
 
 _CUT = "cut.json"
 _MEBIBYTE = 2**20
 
 
-def main() -> None:
-    """Work on the run folder of the command line."""
-    run = RunFolder.from_arguments()
-    prepare(run, make_recipe(PrepareRecipe, run.recipe()))
+def main() -> int:
+    """Work on the run folder of the command line. Returns the exit code."""
+    return work_in_folder(lambda run: prepare(run, make_recipe(PrepareRecipe, run.recipe())))
 
 
 def prepare(run: RunFolder, recipe: PrepareRecipe) -> None:
@@ -171,4 +171,4 @@ def _literal(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -4,6 +4,7 @@ The recipe names prepared data and a model. The outcome is `artefacts/model/`, p
 reads, and figures on the test split, on which nothing was chosen.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from stoa.compute.training.recommenders.fitting import Data, fit
 from stoa.compute.training.recommenders.judging import HeldOut, coverage, judge
 from stoa.compute.training.recommenders.preparing.prepared import Prepared, open_prepared
 from stoa.compute.training.recommenders.recipes import EaseRecipe, ModelRecipe
-from stoa.core.jobs.folder import RunFolder
+from stoa.core.jobs.folder import RunFolder, work_in_folder
 from stoa.core.jobs.recipe import make_recipe
 
 _COVERAGE_USERS = 1000
@@ -37,10 +38,9 @@ class TrainRecipe(BaseModel):
     )
 
 
-def main() -> None:
-    """Work on the run folder of the command line."""
-    run = RunFolder.from_arguments()
-    train(run, make_recipe(TrainRecipe, run.recipe()))
+def main() -> int:
+    """Work on the run folder of the command line. Returns the exit code."""
+    return work_in_folder(lambda run: train(run, make_recipe(TrainRecipe, run.recipe())))
 
 
 def train(run: RunFolder, recipe: TrainRecipe) -> None:
@@ -113,4 +113,4 @@ class _Teller:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
