@@ -26,11 +26,19 @@ test-slow: $(VENV)/.development  ## The slow tests: real browser, kill -9, fuzzi
 test-long: $(VENV)/.development  ## The long tests: training under kill -9, on other layouts, over hosts
 	$(BIN)/python -m pytest -m long --timeout 900
 
-check: $(VENV)/.development  ## Lint, format, types, layers, generated docs
+check: check-types check-style check-layers check-docs  ## Lint, format, types, layers, generated docs
+
+check-types: $(VENV)/.development
+	$(BIN)/mypy
+
+check-style: $(VENV)/.development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+
+check-layers: $(VENV)/.development
 	$(BIN)/lint-imports --no-cache
+
+check-docs: $(VENV)/.development
 	$(BIN)/python -m stoa.app.reference --check
 
 fix: $(VENV)/.development  ## Put right what a tool can put right
@@ -75,4 +83,4 @@ $(VENV)/.bench: $(VENV)/.development benchmarks/peers.txt
 	$(VENV)/peers/bin/python -m pip --disable-pip-version-check install --quiet -r benchmarks/peers.txt
 	touch $@
 
-.PHONY: help run test test-slow test-long check fix docs bench new-solution migration constraints
+.PHONY: help run test test-slow test-long check check-types check-style check-layers check-docs fix docs bench new-solution migration constraints

@@ -159,12 +159,12 @@ def _steps(folder: Path) -> int:
 @pytest.mark.parametrize("module", ["prepare", "train", "evaluate"])
 def test_a_process_that_has_no_data_says_so_in_a_sentence(module: str, tmp_path: Path) -> None:
     gone = str(tmp_path / "gone")
-    recipe: dict[str, Any] = {
+    recipes: dict[str, dict[str, Any]] = {
         "prepare": {"sources": [gone]},
         "train": {"data": gone},
         "evaluate": {"data": gone, "model": gone},
-    }[module]
-    assert started(tmp_path, module, recipe).wait() == InvalidInput.exit_code
+    }
+    assert started(tmp_path, module, recipes[module]).wait() == InvalidInput.exit_code
     said = json.loads((tmp_path / FAILURE).read_text())
     assert "gone" in said["message"], said
     assert said["hint"]
