@@ -1,9 +1,10 @@
 """The main path of the knowledge room: a document goes in, its passages are found and cited."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
 from stoa.base.database import Database, new_id
 from stoa.base.errors import Conflict, NotFound, UserError
@@ -96,9 +97,8 @@ async def test_a_refused_document_leaves_nothing_but_the_original(room: Room) ->
 
 async def test_another_workspace_sees_nothing(room: Room) -> None:
     source, _ = await room.add(PUMPS)
-    hit = (await room.knowledge.search(A, "pump", collections=["manuals"]))[0]
+    assert await room.knowledge.search(A, "pump", collections=["manuals"])
     assert await room.knowledge.search(B, "pump", collections=["manuals"]) == []
-    assert await room.knowledge.neighbours(B, [hit.passage.id]) == {}
     for refused in (
         room.knowledge.publish(B, source.document_id),
         room.knowledge.withdraw(B, source.document_id),
@@ -127,7 +127,7 @@ async def test_unknown_ids_are_not_found(room: Room) -> None:
     await room.knowledge.delete(A, nobody)
 
 
-async def test_page_accounting_and_neighbours(room: Room) -> None:
+async def test_page_accounting_and_what_stands_beside_a_passage(room: Room) -> None:
     long = "\n\n".join(f"# Part {n}\n\n" + f"Sentence {n} of the text. " * 400 for n in range(6))
     source, report = await room.add(long, "long.md")
     pages = await room.knowledge.pages(A, source.document_id)
@@ -138,15 +138,68 @@ async def test_page_accounting_and_neighbours(room: Room) -> None:
         await room.knowledge.page(A, source.document_id, report.pages + 1)
 
     assert report.passages > 3
-    first, second, last = (f"{source.document_id}:{n}" for n in (0, 1, report.passages - 1))
-    gone = f"{new_id('doc')}:0"
-    near = await room.knowledge.neighbours(A, [first, second, last, gone])
-    assert near.keys() == {first, second, last}
-    ordinals = {each: [p and p.ordinal for p in beside] for each, beside in near.items()}
-    assert ordinals[first] == [None, 1]
-    assert ordinals[second] == [0, 2]
-    assert ordinals[last] == [report.passages - 2, None]
-    assert await room.knowledge.neighbours(A, [gone]) == {}
+    found = await room.knowledge.search_chosen(
+        A,
+        "sentence of the text",
+        collections=["manuals"],
+        limit=50,
+        choose=lambda _, documents: dict.fromkeys(documents),
+        around=report.passages - 1,
+    )
+    *told, untold = [hit for hit, _ in found]
+    assert (untold.before, untold.after) == (None, None), "only the best come with theirs"
+    last = report.passages - 1
+    for hit in told:
+        own = hit.passage.ordinal
+        assert (hit.before.ordinal if hit.before else -1) == own - 1
+        assert (hit.after.ordinal if hit.after else last + 1) == own + 1
+    assert {hit.passage.ordinal for hit in told} >= {0, last} - {untold.passage.ordinal}
+
+
+async def test_the_caller_has_a_say_in_which_documents_are_found(room: Room) -> None:
+    sources = [(await room.add(f"{PUMPS}\nMark {n}.", f"{n}.md"))[0] for n in range(12)]
+    ids = [each.document_id for each in sources]
+    allowed = {ids[0]: "first", ids[11]: "last"}
+
+    def choose(session: Session, documents: Collection[str]) -> dict[str, str]:
+        assert set(documents) <= set(ids)
+        return {each: allowed[each] for each in documents if each in allowed}
+
+    found = await room.knowledge.search_chosen(
+        A, "pump", collections=["manuals"], limit=1, choose=choose
+    )
+    assert [(hit.passage.document_id, told) for hit, told in found] in (
+        [(ids[0], "first")],
+        [(ids[11], "last")],
+    )
+    found = await room.knowledge.search_chosen(
+        A, "pump", collections=["manuals"], limit=20, choose=choose
+    )
+    assert {told for _, told in found} == {"first", "last"}, "those of others take up no room"
+    assert not await room.knowledge.search_chosen(
+        A, "pump", collections=["manuals"], choose=lambda _, __: {}
+    )
+
+
+async def test_what_may_be_shown_is_found_behind_much_that_may_not(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await room.add("\n\n".join(f"# Pump {n}\n\n" + "The pump. " * 200 for n in range(60)), "a.md")
+    small, _ = await room.add("One word of a pump, among many words of other things.", "b.md")
+
+    async def found() -> list[str]:
+        hits = await room.knowledge.search_chosen(
+            A,
+            "the pump",
+            collections=["manuals"],
+            limit=1,
+            choose=lambda _, ids: {each: each for each in ids if each == small.document_id},
+        )
+        return [told for _, told in hits]
+
+    assert await found() == [small.document_id]
+    monkeypatch.setattr("stoa.core.knowledge.search._MOST_CANDIDATES", 0)
+    assert await found() == [], "it is far behind"
 
 
 async def test_a_new_version_embeds_only_what_changed(room: Room) -> None:

@@ -102,6 +102,25 @@ async def test_a_reranker_decides_the_order(filled: Room, tmp_path: Path) -> Non
 
 
 @on_sqlite
+async def test_what_stands_beside_comes_with_the_best_of_the_reranker(room: Room) -> None:
+    await room.add(
+        "\n\n".join(f"# Part {n}\n\n" + f"Word{n} says. " * 600 for n in range(4)), "a.md"
+    )
+    room.models.reranker = ByLength()
+    found = await room.knowledge.search_chosen(
+        A, "word0", collections=["manuals"], choose=lambda _, ids: dict.fromkeys(ids), around=1
+    )
+    best, *rest = [hit for hit, _ in found]
+    assert len(best.passage.text) == min(len(hit.passage.text) for hit, _ in found)
+    own = best.passage.ordinal
+    assert [each and each.ordinal for each in (best.before, best.after)] == [
+        own - 1 if own else None,
+        own + 1 if own < len(rest) else None,
+    ]
+    assert all(hit.before is None and hit.after is None for hit in rest)
+
+
+@on_sqlite
 @pytest.mark.parametrize(
     "error",
     [ProviderError("It is down.", retryable=True), LimitReached("Used up.", hint="Wait.")],
@@ -111,6 +130,15 @@ async def test_without_the_reranker_search_goes_on(filled: Room, error: StoaErro
     before = await ask(filled, "pump")
     filled.models.reranker = Failing(error)
     assert await ask(filled, "pump") == before
+
+
+class ByLength:
+    """A reranker that likes short passages."""
+
+    name = "short"
+
+    async def score(self, query: str, texts: Sequence[str]) -> Scored:
+        return Scored(np.array([-len(text) for text in texts], np.float32), 0)
 
 
 class Failing:

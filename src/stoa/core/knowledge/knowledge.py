@@ -7,6 +7,7 @@ applied inside the query.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from stoa.base.database import EVERY_WORKSPACE, Database
 from stoa.base.errors import Conflict, NotFound
@@ -19,15 +20,16 @@ from stoa.core.knowledge.index.index import Index, Scope
 from stoa.core.knowledge.indexing import Indexer
 from stoa.core.knowledge.ingest import Ingestion
 from stoa.core.knowledge.locate import locate
-from stoa.core.knowledge.pages import Around, Highlight, Hit, ParsedPage
+from stoa.core.knowledge.pages import Highlight, Hit, ParsedPage
 from stoa.core.knowledge.parsing.limits import Limits
 from stoa.core.knowledge.parsing.picture import render_page
-from stoa.core.knowledge.records import Records, not_found
+from stoa.core.knowledge.records import Choose, Records, not_found
 from stoa.core.knowledge.removing import Remover, object_prefix
 from stoa.core.knowledge.scratch import Scratch
 from stoa.core.knowledge.search import Mode, Searcher
 from stoa.core.models.models import Models
 
+T = TypeVar("T")
 _PICTURE_WIDTH = 1200
 
 
@@ -128,17 +130,41 @@ class Knowledge:
             InvalidInput: `limit` beyond 1 to 100.
             SetupError: documents of these collections wait for being indexed for a new embedder.
         """
+        found = await self.search_chosen(
+            workspace,
+            query,
+            collections=collections,
+            documents=documents,
+            limit=limit,
+            mode=mode,
+            choose=lambda _, ids: dict.fromkeys(ids),
+        )
+        return [hit for hit, _ in found]
+
+    async def search_chosen(
+        self,
+        workspace: str,
+        query: str,
+        *,
+        collections: Sequence[str],
+        documents: Sequence[str] | None = None,
+        limit: int = 10,
+        mode: Mode = "hybrid",
+        choose: Choose[T],
+        around: int = 0,
+    ) -> list[tuple[Hit, T]]:
+        """`search`, where the caller has a say in which documents are shown, and gets what it knows of
+        them with the hits.
+
+        `choose` is asked in the transaction that reads the passages, so hits and what is known of their
+        documents are of one moment. The best `around` hits come with the passages beside them.
+        """
         within = None if documents is None else frozenset(documents)
         scope = Scope(workspace, frozenset(collections), within)
         with span("knowledge.search", mode=mode):
-            return await self._searcher.search(scope, query, limit=limit, mode=mode)
-
-    async def neighbours(self, workspace: str, passages: Sequence[str]) -> dict[str, Around]:
-        """By id, the passage before and the one after each, in the same document.
-
-        Passages that are gone are not in it.
-        """
-        return await self._records.around(workspace, passages)
+            return await self._searcher.search(
+                scope, query, limit=limit, mode=mode, choose=choose, around=around
+            )
 
     async def pages(self, workspace: str, document_id: str) -> list[PageReport]:
         """The page accounting of a document. Raises NotFound."""

@@ -94,6 +94,9 @@ class Hit(BaseModel):
     relevance: float
     relevant: bool
     """Whether it clears the embedder's threshold."""
+    before: Passage | None = None
+    """The passage before it in its document, where that was asked for and there is one."""
+    after: Passage | None = None
 
 
 class Highlight(BaseModel):

@@ -5,8 +5,9 @@ It knows tables and pages, and neither the index nor the object store.
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
@@ -23,10 +24,28 @@ _IS_BESIDE = sa.and_(
     _NEAR.ordinal.in_([_MIDDLE.ordinal - 1, _MIDDLE.ordinal + 1]),
 )
 """Made once: a statement over aliases made anew is compiled anew, which costs more than it does."""
+_PASSAGE = [getattr(PassageRow, name) for name in Passage.model_fields]
 _PAGES_AT_ONCE = 32
 _SCRUB_WAIT_MS = 2_000
 _UNFIT = dict.fromkeys((0, *range(55296, 57344)), 65533)
 """Characters that no database takes; each is replaced by one, so that offsets stay."""
+
+
+T = TypeVar("T")
+Choose = Callable[[Session, Collection[str]], Mapping[str, T]]
+"""What the caller of a search knows of documents, by id. Those that it leaves out are not shown."""
+
+
+@dataclass(frozen=True)
+class Live(Generic[T]):
+    """What one transaction says of the passages that an index offers."""
+
+    waiting: int
+    """Documents that are searched and not indexed in the space asked about."""
+    passages: dict[str, Passage]
+    """By id, in the order that was asked for; only those that may be shown."""
+    chosen: Mapping[str, T]
+    around: dict[str, Around]
 
 
 @dataclass(frozen=True)
@@ -258,68 +277,99 @@ class Records:
         )
         return row[0], row[1] or 0, row[2] or 0
 
-    async def live_passages(
+    async def live(
         self,
         workspace: str,
         ids: Sequence[str],
+        *,
         collections: Sequence[str],
         documents: Sequence[str] | None,
-    ) -> dict[str, Passage]:
-        """Those of the passages whose document is published in one of these collections now."""
-        chosen = (
-            sa.select(PassageRow)
-            .join(DocumentRow, DocumentRow.id == PassageRow.document_id)
-            .where(
-                PassageRow.id.in_(ids),
-                DocumentRow.live,
-                DocumentRow.ready,
-                DocumentRow.collection.in_(collections),
-                DocumentRow.workspace_id == workspace,
-            )
-        )
-        if documents is not None:
-            chosen = chosen.where(DocumentRow.id.in_(documents))
-        rows = await self._database.read(
-            lambda session: list(session.scalars(chosen)), workspace=workspace
-        )
-        return {row.id: _passage(row) for row in rows}
+        space: str,
+        choose: Choose[T],
+        around: int,
+    ) -> Live[T]:
+        """Those of the passages whose document is published in one of these collections now, and chosen.
 
-    async def stale(self, workspace: str, collections: Sequence[str], space: str) -> int:
-        """How many published documents of these collections are not indexed in that space."""
-        chosen = (
-            sa.select(sa.func.count())
-            .select_from(DocumentRow)
-            .where(
-                DocumentRow.live,
-                DocumentRow.collection.in_(collections),
-                DocumentRow.space != space,
-            )
-        )
-        return await self._database.read(
-            lambda session: session.scalar(chosen) or 0, workspace=workspace
-        )
+        `around`: of how many of them, in the order of `ids`, to read the passages before and after.
+        """
+
+        def read(session: Session) -> Live[T]:
+            waiting = session.scalars(_outside(workspace, space, collections)).one()
+            rows = session.execute(_published(workspace, ids, collections, documents))
+            found = {row.id: Passage(**row._mapping) for row in rows}
+            chosen = choose(session, {each.document_id for each in found.values()})
+            passages = {
+                each: found[each]
+                for each in ids
+                if each in found and found[each].document_id in chosen
+            }
+            return Live(waiting, passages, chosen, _around(session, list(passages)[:around]))
+
+        return await self._database.read(read, workspace=workspace)
 
     async def around(self, workspace: str, passages: Sequence[str]) -> dict[str, Around]:
         """By id, the passages before and after these in their documents; without those that are gone."""
-
-        chosen = (
-            sa.select(_MIDDLE.id, _MIDDLE.ordinal, _NEAR)
-            .outerjoin(_NEAR, _IS_BESIDE)
-            .where(_MIDDLE.id.in_(passages))
+        return await self._database.read(
+            lambda session: _around(session, passages), workspace=workspace
         )
 
-        def read(session: Session) -> dict[str, Around]:
-            found: dict[str, Around] = {}
-            for passage, ordinal, row in session.execute(chosen):
-                before, after = found.get(passage, (None, None))
-                if row is not None and row.ordinal < ordinal:
-                    before = _passage(row)
-                elif row is not None:
-                    after = _passage(row)
-                found[passage] = (before, after)
-            return found
 
-        return await self._database.read(read, workspace=workspace)
+def _published(
+    workspace: str,
+    ids: Sequence[str],
+    collections: Sequence[str],
+    documents: Sequence[str] | None,
+) -> sa.Select[Any]:
+    chosen = (
+        sa.select(*_PASSAGE)
+        .join(DocumentRow, DocumentRow.id == PassageRow.document_id)
+        .where(
+            PassageRow.id.in_(ids),
+            DocumentRow.live,
+            DocumentRow.ready,
+            DocumentRow.collection.in_(collections),
+            DocumentRow.workspace_id == workspace,
+        )
+    )
+    return chosen if documents is None else chosen.where(DocumentRow.id.in_(documents))
+
+
+def _outside(workspace: str, space: str, collections: Sequence[str]) -> sa.Select[int]:
+    """How many published documents of these collections are not indexed in that space.
+
+    As two stretches of the table's index, both empty as a rule; "is not" would read all documents.
+    """
+    published = (
+        sa.select(sa.func.count())
+        .select_from(DocumentRow)
+        .where(
+            DocumentRow.live,
+            DocumentRow.collection.in_(collections),
+            DocumentRow.workspace_id == workspace,
+        )
+    )
+    before = published.where(DocumentRow.space < space).scalar_subquery()
+    after = published.where(DocumentRow.space > space).scalar_subquery()
+    return sa.select(before + after)
+
+
+def _around(session: Session, passages: Sequence[str]) -> dict[str, Around]:
+    if not passages:
+        return {}
+    chosen = (
+        sa.select(_MIDDLE.id, _MIDDLE.ordinal, _NEAR)
+        .outerjoin(_NEAR, _IS_BESIDE)
+        .where(_MIDDLE.id.in_(passages))
+    )
+    found: dict[str, Around] = {}
+    for passage, ordinal, row in session.execute(chosen):
+        before, after = found.get(passage, (None, None))
+        if row is not None and row.ordinal < ordinal:
+            before = _passage(row)
+        elif row is not None:
+            after = _passage(row)
+        found[passage] = (before, after)
+    return found
 
 
 def digest(passage: Passage, skip: int) -> str:

@@ -3,13 +3,14 @@ reranker is configured, it reads the best of them and puts them in order.
 
 Reciprocal rank fusion (Cormack et al. 2009) needs no common scale of the two scores. What the index
 offers is only believed after the database has said that the document is published, in a collection
-that was asked for; so an index that lags behind, or lies, can't leak a passage.
+that was asked for, and chosen by the caller; so an index that lags behind, or lies, can't leak a
+passage. All that is asked of the database is asked in one transaction: of one moment, and at one price.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -17,18 +18,22 @@ from stoa.base.errors import InvalidInput, LimitReached, ProviderError, SetupErr
 from stoa.base.telemetry import get_logger, metrics
 from stoa.core.knowledge.index.index import Found, Scope, Space
 from stoa.core.knowledge.indexing import Indexer
-from stoa.core.knowledge.pages import Hit, Passage
-from stoa.core.knowledge.records import Records
+from stoa.core.knowledge.pages import Around, Hit, Passage
+from stoa.core.knowledge.records import Choose, Live, Records
 from stoa.core.models.embedding.words import coverage, words
 from stoa.core.models.models import Models
 
 _log = get_logger(__name__)
 
+T = TypeVar("T")
+
 Mode = Literal["hybrid", "keyword", "vector"]
 
 _RANK_CONSTANT = 60
-_CANDIDATES = 100
+_CANDIDATES = 40
+"""Windows that each search offers. Of 100, what both rank low pushed out what one ranks high."""
 _CANDIDATES_A_HIT = 4
+_MOST_CANDIDATES = 640
 _SPARE = 10
 """Read from the database beyond what is wanted, because some may be withdrawn since."""
 _MOST = 100
@@ -51,6 +56,29 @@ class Candidate:
     """Where the window stands that was found first."""
 
 
+@dataclass(frozen=True)
+class _Asked(Generic[T]):
+    """What is searched for, and how much of it."""
+
+    scope: Scope
+    query: str
+    mode: Mode
+    most: int
+    choose: Choose[T]
+    around: int
+
+
+@dataclass
+class _Shown(Generic[T]):
+    """What may be shown, best first."""
+
+    is_cut: bool
+    """Whether an index may have more to offer."""
+    best: list[tuple[Passage, Candidate]] = field(default_factory=list)
+    chosen: dict[str, T] = field(default_factory=dict)
+    around: dict[str, Around] = field(default_factory=dict)
+
+
 class Searcher:
     """Searches with one index and one embedder."""
 
@@ -59,8 +87,19 @@ class Searcher:
         self._indexer = indexer
         self._models = models
 
-    async def search(self, scope: Scope, query: str, *, limit: int, mode: Mode) -> list[Hit]:
-        """Best passages first.
+    async def search(
+        self,
+        scope: Scope,
+        query: str,
+        *,
+        limit: int,
+        mode: Mode,
+        choose: Choose[T],
+        around: int = 0,
+    ) -> list[tuple[Hit, T]]:
+        """Best passages first, each with what `choose` knows of its document.
+
+        `around`: of how many of the best to read the passages before and after, too.
 
         Raises:
             InvalidInput: `limit` beyond 1 to 100.
@@ -71,37 +110,78 @@ class Searcher:
         query = query.strip()[:_LONGEST_QUERY]
         if not query or scope.is_empty:
             return []
-        space = await self._indexer.space()
+        reranks = self._models.reranks
+        asked = _Asked(
+            scope,
+            query,
+            mode,
+            most=max(limit, _RERANKED) if reranks else limit,
+            choose=choose,
+            around=0 if reranks else around,
+        )
         wanted = max(_CANDIDATES, limit * _CANDIDATES_A_HIT)
-        _, by_words, (vector, by_meaning) = await asyncio.gather(
-            self._refuse_stale(scope, space),
-            self._by_words(scope, query, wanted if mode != "vector" else 0),
-            self._by_meaning(scope, query, wanted if mode != "keyword" else 0),
+        shown = await self._shown(asked, wanted)
+        while len(shown.best) < limit and shown.is_cut and wanted < _MOST_CANDIDATES:
+            wanted *= 4  # many windows of few passages, or much that may not be shown
+            shown = await self._shown(asked, wanted)
+        best = (await self._reranked(scope, query, shown.best))[:limit]
+        beside = shown.around
+        if reranks and around and best:
+            nearest = [passage.id for passage, _ in best[:around]]
+            beside = await self._records.around(scope.workspace, nearest)
+        metrics.passages_found.inc(len(best))
+        hits = await asyncio.to_thread(self._judge, query, best, beside)
+        return [(hit, shown.chosen[hit.passage.document_id]) for hit in hits]
+
+    async def _shown(self, asked: "_Asked[T]", wanted: int) -> "_Shown[T]":
+        """The best of what either search offers with `wanted` windows, as far as it may be shown."""
+        space = await self._indexer.space()
+        by_words, (vector, by_meaning) = await asyncio.gather(
+            self._by_words(asked.scope, asked.query, wanted if asked.mode != "vector" else 0),
+            self._by_meaning(asked.scope, asked.query, wanted if asked.mode != "keyword" else 0),
         )
         ordered = fuse(by_words, by_meaning)
         near = {each.id: each.vector for each in by_words if each.vector is not None}
-        kept: list[tuple[Passage, Candidate]] = []
-        most = max(limit, _RERANKED) if self._models.reranks else limit
-        at_once = most + _SPARE
-        for first in range(0, len(ordered), at_once):
+        shown: _Shown[T] = _Shown(is_cut=wanted in (len(by_words), len(by_meaning)))
+        at_once = asked.most + _SPARE
+        for first in range(0, max(len(ordered), 1), at_once):
             some = ordered[first : first + at_once]
             _, live = await asyncio.gather(
-                self._compare(scope, some, vector, near), self._live(scope, some)
+                self._compare(asked.scope, some, vector, near),
+                self._live(asked, some, space, max(0, asked.around - len(shown.best))),
             )
-            kept += [(live[each.passage_id], each) for each in some if _may_be_shown(each, live)]
-            if len(kept) >= most:
+            shown.chosen.update(live.chosen)
+            shown.around.update(live.around)
+            shown.best += [
+                (live.passages[each.passage_id], each)
+                for each in some
+                if each.passage_id in live.passages and each.similarity is not None
+            ]
+            if len(shown.best) >= asked.most:
                 break
-        best = (await self._reranked(scope, query, kept[:most]))[:limit]
-        metrics.passages_found.inc(len(best))
-        return await asyncio.to_thread(self._judge, query, best)
+        del shown.best[asked.most :]
+        return shown
 
-    async def _refuse_stale(self, scope: Scope, space: Space) -> None:
-        waiting = await self._records.stale(scope.workspace, sorted(scope.collections), space.id)
-        if waiting:
+    async def _live(
+        self, asked: "_Asked[T]", candidates: Sequence[Candidate], space: Space, around: int
+    ) -> Live[T]:
+        """What the database says of them."""
+        documents = asked.scope.documents
+        live = await self._records.live(
+            asked.scope.workspace,
+            [each.passage_id for each in candidates],
+            collections=sorted(asked.scope.collections),
+            documents=None if documents is None else sorted(documents),
+            space=space.id,
+            choose=asked.choose,
+            around=around,
+        )
+        if live.waiting:
             raise SetupError(
-                f"{waiting} documents are not indexed yet for the embedder '{space.embedder}'.",
+                f"{live.waiting} documents are not indexed yet for the embedder '{space.embedder}'.",
                 hint="Wait for the rebuild of the index, or start it: stoa admin rebuild-index.",
             )
+        return live
 
     async def _by_words(self, scope: Scope, query: str, wanted: int) -> list[Found]:
         asked = list(dict.fromkeys(words(query)))[:_MOST_WORDS]
@@ -134,14 +214,6 @@ class Searcher:
             if each.row_id in vectors:
                 each.similarity = float(vectors[each.row_id] @ vector)
 
-    async def _live(self, scope: Scope, candidates: Sequence[Candidate]) -> dict[str, Passage]:
-        """Those that the database says may be shown, by id."""
-        documents = None if scope.documents is None else sorted(scope.documents)
-        ids = [each.passage_id for each in candidates]
-        return await self._records.live_passages(
-            scope.workspace, ids, sorted(scope.collections), documents
-        )
-
     async def _reranked(
         self, scope: Scope, query: str, found: list[tuple[Passage, Candidate]]
     ) -> list[tuple[Passage, Candidate]]:
@@ -159,13 +231,19 @@ class Searcher:
             candidate.score = float(score)
         return sorted(found, key=lambda each: -each[1].score)
 
-    def _judge(self, query: str, best: Sequence[tuple[Passage, Candidate]]) -> list[Hit]:
+    def _judge(
+        self,
+        query: str,
+        best: Sequence[tuple[Passage, Candidate]],
+        beside: Mapping[str, Around],
+    ) -> list[Hit]:
         """How surely each passage answers the query, by the embedder's calibration."""
         asked, calibration = words(query), self._indexer.embedder.calibration
         hits = []
         for passage, candidate in best:
             share = coverage(asked, words(f"{passage.heading} {passage.text}"))
             relevance = calibration.relevance(candidate.similarity or 0.0, share)
+            before, after = beside.get(passage.id, (None, None))
             hits.append(
                 Hit(
                     passage=passage,
@@ -173,13 +251,11 @@ class Searcher:
                     score=candidate.score,
                     relevance=relevance,
                     relevant=relevance >= _RELEVANT,
+                    before=before,
+                    after=after,
                 )
             )
         return hits
-
-
-def _may_be_shown(candidate: Candidate, live: Mapping[str, Passage]) -> bool:
-    return candidate.passage_id in live and candidate.similarity is not None
 
 
 def fuse(by_words: Sequence[Found], by_meaning: Sequence[Found]) -> list[Candidate]:

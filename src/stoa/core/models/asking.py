@@ -151,8 +151,10 @@ class Asker:
         return self._forms[prompt]
 
 
-def content_of(question: Question[Any, Any]) -> list[UserContent]:
-    """The text, then the pictures."""
+def content_of(question: Question[Any, Any]) -> str | list[UserContent]:
+    """The text, then the pictures. Text alone goes as it is: not every server takes it in parts."""
+    if not question.pictures:
+        return question.text
     return [question.text, *map(attached, question.pictures)]
 
 

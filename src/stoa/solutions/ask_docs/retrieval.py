@@ -1,11 +1,10 @@
 """Passages for a question: of current documents, in collections the caller may read, and no others.
 
-Rights go into the query as the list of collections. What is current is read from the SQL database in
-one query after the search, so that an answer never mixes two versions.
+Rights go into the query as the list of collections. What is current is read in the transaction that
+reads the passages, so that an answer never mixes two versions.
 """
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -19,8 +18,6 @@ from stoa.solutions.ask_docs.schema import DocumentState, PassageView, Search
 from stoa.solutions.ask_docs.tables import DocumentRow
 
 _PASSAGES = 10
-_SPARE = 5
-"""More hits than wanted, because some may belong to a version that is being replaced right now."""
 _NEIGHBOURS_OF = 2
 
 
@@ -43,19 +40,13 @@ def find_scope(
 
 async def retrieve(call: Call, question: str, scope: Scope) -> list[PassageView]:
     """The best passages, and after them the neighbours of the very best, for context."""
-    hits = await _search(call, Search(query=question[:2000], limit=_PASSAGES), scope)
-    if not hits:
-        return []
-    best = [hit.passage.id for hit in hits[:_NEIGHBOURS_OF]]
-    found, nearby = await asyncio.gather(
-        _current(call, hits, scope),
-        call.platform.knowledge.neighbours(call.caller.workspace_id, best),
-    )
-    found = found[:_PASSAGES]
+    request = Search(query=question[:2000], limit=_PASSAGES)
+    hits = await _search(call, request, scope, around=_NEIGHBOURS_OF)
+    found = [_view(hit, document) for hit, document in hits]
     known = {passage.id for passage in found}
     around: list[PassageView] = []
-    for view in found[:_NEIGHBOURS_OF]:
-        for passage in nearby.get(view.id, ()):
+    for view, (hit, _) in zip(found, hits, strict=True):
+        for passage in (hit.before, hit.after):
             if passage is not None and passage.id not in known:
                 known.add(passage.id)
                 around.append(_as_neighbour(passage, view))
@@ -64,37 +55,31 @@ async def retrieve(call: Call, question: str, scope: Scope) -> list[PassageView]
 
 async def current_passages(call: Call, request: Search, scope: Scope) -> list[PassageView]:
     """Hits in documents that are current at one single moment, so that two versions never mix."""
-    found = await _current(call, await _search(call, request, scope), scope)
-    return found[: request.limit]
+    return [_view(hit, document) for hit, document in await _search(call, request, scope)]
 
 
-async def _search(call: Call, request: Search, scope: Scope) -> list[Hit]:
-    return await call.platform.knowledge.search(
-        call.caller.workspace_id,
-        request.query,
-        collections=scope.collections,
-        documents=scope.documents,
-        limit=request.limit + _SPARE,
-        mode=request.mode,
-    )
-
-
-async def _current(call: Call, hits: Sequence[Hit], scope: Scope) -> list[PassageView]:
-    def load(session: Session) -> dict[str, DocumentRow]:
+async def _search(
+    call: Call, request: Search, scope: Scope, *, around: int = 0
+) -> list[tuple[Hit, DocumentRow]]:
+    def current(session: Session, ids: Collection[str]) -> dict[str, DocumentRow]:
         rows = session.scalars(
             select(DocumentRow)
-            .where(DocumentRow.id.in_({hit.passage.document_id for hit in hits}))
+            .where(DocumentRow.id.in_(ids))
             .where(DocumentRow.state == DocumentState.CURRENT)
             .where(DocumentRow.collection_id.in_(scope.collections))
         )
         return {row.id: row for row in rows}
 
-    current = await call.platform.database.read(load, workspace=call.caller.workspace_id)
-    return [
-        _view(hit, current[hit.passage.document_id])
-        for hit in hits
-        if hit.passage.document_id in current
-    ]
+    return await call.platform.knowledge.search_chosen(
+        call.caller.workspace_id,
+        request.query,
+        collections=scope.collections,
+        documents=scope.documents,
+        limit=request.limit,
+        mode=request.mode,
+        choose=current,
+        around=around,
+    )
 
 
 def _view(hit: Hit, document: DocumentRow) -> PassageView:

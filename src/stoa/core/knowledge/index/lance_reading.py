@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 _EXACT_UP_TO: Final = 4_000
 """Rows in scope up to which every vector is compared: a few milliseconds, and recall 1."""
-_REFINED: Final = 100
+_REFINED: Final = 80
 """Nearest rows by the rough codes that are compared exactly; at least as many as wanted."""
 _PROBES: Final = 40
 _RETRIES: Final = 3
