@@ -75,7 +75,11 @@ def sent_recipe(text: str) -> Recipe:
 
 
 def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
-    """The recipe with `dotted.name=value` applied. Raises InvalidInput for what is none."""
+    """The recipe with `dotted.name=value` applied.
+
+    Raises InvalidInput for what is none, and for what changes a value that only an operator may set,
+    however it is written.
+    """
     values: dict[str, Any] = {}
     for each in changes:
         name, equals, value = each.partition("=")
@@ -84,10 +88,13 @@ def changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
             raise InvalidInput(
                 f"'{each}' is no change of a recipe.", hint="Write it as schedule.steps=500."
             )
-        if any(name == own or name.startswith(f"{own}.") for own in _OPERATORS):
-            raise _operators_only(name)
         values[name] = _value(value.strip())
-    return recipe.with_changes(values) if values else recipe
+    found = recipe.with_changes(values) if values else recipe
+    for name in _OPERATORS:
+        section, key = name.split(".")
+        if getattr(getattr(found, section), key) != getattr(getattr(recipe, section), key):
+            raise _operators_only(name)
+    return found
 
 
 def with_sources(recipe: Recipe, paths: Iterable[Path], name: str, **more: Any) -> Recipe:
