@@ -85,6 +85,7 @@ class Checkpointer:
         """
         started = time.perf_counter()
         self._join()
+        self._failure = None
         tensors = self._snapshot.take(kept.tensors())
         values = kept.values()
         self._thread = threading.Thread(

@@ -101,12 +101,18 @@ class Engine:
         return weights | state
 
     def values(self) -> dict[str, Any]:
-        """Step, tokens and the watch, as plain values."""
-        return {"steps": self.steps, "tokens": self.tokens, "watch": self.watch.state()}
+        """Steps, updates, tokens and the watch, as plain values."""
+        return {
+            "steps": self.steps,
+            "updates": self.optimiser.updates,  # fewer, where the watch left some out
+            "tokens": self.tokens,
+            "watch": self.watch.state(),
+        }
 
     def restore(self, values: dict[str, Any], *, rolled_back: bool = False) -> None:
         """Take up `values`, after the tensors were filled in place."""
-        self.steps = self.optimiser.steps = int(values["steps"])
+        self.steps = int(values["steps"])
+        self.optimiser.updates = int(values["updates"])
         self.tokens = int(values["tokens"])
         self.watch.restore(values["watch"], keep_policy=rolled_back)
 

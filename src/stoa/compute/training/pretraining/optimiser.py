@@ -26,7 +26,7 @@ class AdamW:
         self.kind = recipe.precision.kind
         self.names = list(parameters)
         self.parameters = list(parameters.values())
-        self.steps = 0
+        self.updates = 0
         shards = [local(parameter.detach()) for parameter in self.parameters]
         self.exp_avg = [torch.zeros_like(shard, dtype=torch.float32) for shard in shards]
         self.exp_avg_sq = [torch.zeros_like(shard, dtype=torch.float32) for shard in shards]
@@ -41,7 +41,7 @@ class AdamW:
     @torch.no_grad()
     def step(self, rate: float) -> None:
         """One update from the gradients that the parameters carry, at a learning rate."""
-        self.steps += 1
+        self.updates += 1
         for chosen in self._chunks():
             shards = [local(self.parameters[number].detach()) for number in chosen]
             whole = [
@@ -67,7 +67,7 @@ class AdamW:
     def _update(self, chosen: list[int], whole: list[Tensor], rate: float) -> None:
         plan = self.recipe.optimiser
         grads = [local(_gradient(self.parameters[number])).float() for number in chosen]
-        step = torch.full((), float(self.steps), device=whole[0].device)
+        step = torch.full((), float(self.updates), device=whole[0].device)
         torch._fused_adamw_(
             whole,
             grads,
@@ -92,7 +92,7 @@ class AdamW:
     def _rounded(self, number: int, new: Tensor) -> Tensor:
         if self.kind != "bf16_stochastic":
             return new.to(torch.bfloat16)
-        words = f"{self.recipe.seed} {self.steps} {self.names[number]} {self._place(number)}"
+        words = f"{self.recipe.seed} {self.updates} {self.names[number]} {self._place(number)}"
         digest = hashlib.sha256(words.encode()).digest()
         return stochastic(new, int.from_bytes(digest[:7], "big"))
 
