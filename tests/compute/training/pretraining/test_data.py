@@ -235,6 +235,33 @@ def test_an_epoch_of_windows_holds_every_window_once(shards: Path, tmp_path: Pat
     assert held[0].tokens[0].tolist() == file.read(used, length).tolist()
 
 
+def test_validation_holds_every_held_out_token_once_on_any_batch(
+    shards: Path, tmp_path: Path
+) -> None:
+    prepared = prepare(data_recipe(shards), tmp_path)
+    tokens = sum(count for _, _, count in prepared.held_out)
+    for sequences in (1, 4, 10_000):
+        held = list(validation(prepared, sequences=sequences))
+        assert {batch.tokens.shape for batch in held} == {(sequences, prepared.recipe.sequence)}
+        told = [batch.labels[batch.labels != IGNORED] for batch in held]
+        assert sum(map(len, told)) == tokens - len(prepared.held_out)
+        file, first, count = prepared.held_out[0]
+        assert np.array_equal(np.concatenate(told)[: count - 1], file.read(first + 1, count - 1))
+
+
+def test_validation_masks_documents_where_training_does(shards: Path, tmp_path: Path) -> None:
+    prepared = prepare(data_recipe(shards, document_mask=True), tmp_path)
+    end = prepared.vocabulary.end
+    ended = 0
+    for batch in validation(prepared, sequences=4):
+        assert batch.documents is not None
+        last = batch.tokens == end
+        ended += int(last.sum())
+        assert (batch.labels[last] == IGNORED).all()
+        assert np.array_equal(np.diff(batch.documents, axis=1), last[:, :-1].astype(int))
+    assert ended
+
+
 def test_masked_documents_keep_their_numbers_and_predict_nothing_of_the_next(
     shards: Path, tmp_path: Path
 ) -> None:

@@ -63,8 +63,10 @@ def test_one_supervisor_for_one_folder(tmp_path: Path) -> None:
         pass
 
 
-def sign(rank: int, beats: int, step: int = 0, *, leaving: bool = False) -> dict[str, Any]:
-    return {"rank": rank, "beats": beats, "step": step, "leaving": leaving}
+def sign(
+    rank: int, beats: int, step: int = 0, *, leaving: bool = False, busy: bool = False
+) -> dict[str, Any]:
+    return {"rank": rank, "beats": beats, "step": step, "leaving": leaving, "busy": busy}
 
 
 def test_silence_is_found_by_file_and_by_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,6 +94,18 @@ def test_a_standstill_is_found_though_all_live(monkeypatch: pytest.MonkeyPatch) 
         step = min(moment, 10)
         told = watch.see({0: sign(0, moment, step), 1: sign(1, moment, step)}, {})
         assert (told is None) == (moment <= 60)
+
+
+def test_whoever_works_on_data_or_on_the_finished_model_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    watch = Watch(RecoveryRecipe(hang=5, stall=50), world=2)
+    for moment in range(0, 200, 2):  # rank 0 prepares, the other one waits for it
+        now = float(moment)
+        told = watch.see({0: sign(0, moment, busy=moment < 100), 1: sign(1, moment)}, {})
+        assert (told is None) == (moment <= 148)
 
 
 def test_only_our_own_ranks_are_heard() -> None:

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from stoa.base.errors import InvalidInput
-from stoa.compute.training.pretraining import engine, train
+from stoa.compute.training.pretraining import engine, loop, train
 from stoa.compute.training.pretraining.recipe import from_dict, load
 from stoa.core.jobs.folder import RunFolder
 
@@ -121,28 +121,36 @@ def test_stopped_and_started_again_it_is_the_run_that_was_never_stopped(
 ) -> None:
     recipe = small(text, log__every=1)
     assert trained(tmp_path / "whole", recipe, monkeypatch) == 0
+    cut_at(17, tmp_path / "cut", recipe, monkeypatch)
+    assert trained(tmp_path / "cut", recipe, monkeypatch) == 0
+    assert curve(tmp_path / "cut") == curve(tmp_path / "whole")
+    assert len(curve(tmp_path / "cut")) == 30
+
+
+def cut_at(
+    step: int, folder: Path, recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run up to a step that never comes."""
     kept = engine.Engine.step
 
     def dies(self: engine.Engine, *args: Any, **kwargs: Any) -> engine.Step:
-        if self.steps == 17:
+        if self.steps == step:
             raise KeyboardInterrupt
         return kept(self, *args, **kwargs)
 
     with monkeypatch.context() as patched:
         patched.setattr(engine.Engine, "step", dies)
         with pytest.raises(KeyboardInterrupt):
-            trained(tmp_path / "cut", recipe, monkeypatch)
-    assert trained(tmp_path / "cut", recipe, monkeypatch) == 0
-    curves = [
-        [
-            (line["step"], line["values"]["loss"], line["values"]["gradient_norm"])
-            for line in RunFolder(tmp_path / name).metrics()
-            if "loss" in line["values"]
-        ]
-        for name in ("whole", "cut")
+            trained(folder, recipe, monkeypatch)
+
+
+def curve(folder: Path) -> list[tuple[int, float | str, float | str]]:
+    """Step, loss and norm of the gradient."""
+    return [
+        (line["step"], line["values"]["loss"], line["values"]["gradient_norm"])
+        for line in RunFolder(folder).metrics()
+        if "loss" in line["values"]
     ]
-    assert curves[0] == curves[1]
-    assert len(curves[0]) == 30
 
 
 def poisoned(monkeypatch: pytest.MonkeyPatch, *, first: int, last: int) -> list[int]:
@@ -159,6 +167,53 @@ def poisoned(monkeypatch: pytest.MonkeyPatch, *, first: int, last: int) -> list[
 
     monkeypatch.setattr(engine.Engine, "_gradients", gradients)
     return seen
+
+
+def test_work_on_data_and_on_the_finished_model_is_told_as_such(
+    tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy() -> bool:
+        sign = json.loads((tmp_path / "run" / "presence" / "rank-0.json").read_text())
+        return bool(sign["busy"])
+
+    seen: dict[str, bool] = {}
+    prepare, export = loop.prepare, loop.Run.export
+
+    def preparing(*given: Any) -> Any:
+        seen["prepare"] = busy()
+        return prepare(*given)
+
+    def exporting(self: loop.Run, folder: Path) -> None:
+        seen["export"] = busy()
+        export(self, folder)
+
+    monkeypatch.setattr(loop, "prepare", preparing)
+    monkeypatch.setattr(loop.Run, "export", exporting)
+    recipe = small(text, schedule__steps=3, evaluation__every=0)
+    assert trained(tmp_path / "run", recipe, monkeypatch) == 0
+    assert seen == {"prepare": True, "export": True}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["float32", "bf16_stochastic"])
+def test_a_step_that_was_left_out_is_left_out_of_what_goes_on_too(
+    kind: str, tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The optimiser counts its updates, not the steps: corrections of bias and rounding hang on them."""
+    kept = engine.Engine._gradients
+
+    def gradients(self: engine.Engine, batch: Any, stop: bool) -> torch.Tensor:
+        told = kept(self, batch, stop)
+        if self.steps in (3, 5):
+            told[0] = math.nan
+        return told
+
+    monkeypatch.setattr(engine.Engine, "_gradients", gradients)
+    recipe = small(text, log__every=1, schedule__steps=20, precision__kind=kind)
+    assert trained(tmp_path / "whole", recipe, monkeypatch) == 0
+    cut_at(17, tmp_path / "cut", recipe, monkeypatch)
+    assert trained(tmp_path / "cut", recipe, monkeypatch) == 0
+    assert curve(tmp_path / "cut") == curve(tmp_path / "whole")
 
 
 @pytest.mark.slow

@@ -58,7 +58,8 @@ class Run:
         resolve(recipe, world.size)  # refused before data are touched
         check_compiler(recipe, world.device)
         place = Path(recipe.data.folder) if recipe.data.folder else folder.path / "data"
-        self.prepared: Prepared = prepare(recipe.data, place)
+        with presence.busy():
+            self.prepared: Prepared = prepare(recipe.data, place)
         check_tokenizer(recipe, self.prepared.vocabulary)
         rows = build.padded(recipe, self.prepared.vocabulary.size)
         self.layout = resolve(recipe, world.size, rows)
@@ -114,7 +115,8 @@ class Run:
         if saved != last:
             self._save(wait=False)
         self.presence.done(last)
-        self._finish()
+        with self.presence.busy():
+            self._finish()
 
     def validate(self, batches: int) -> float | None:
         """Loss on held-out tokens, the same on every layout; None where none are held out."""
@@ -240,7 +242,8 @@ class Run:
         first = self.layout.data_rank(self.world.rank) * share
         rows = slice(first, first + share)
         for batch in islice(validation(self.prepared, sequences=size), batches or None):
-            yield Batch(tokens=batch.tokens[rows], labels=batch.labels[rows])
+            documents = None if batch.documents is None else batch.documents[rows]
+            yield Batch(batch.tokens[rows], batch.labels[rows], documents)
 
 
 class _Kept:

@@ -1,6 +1,7 @@
 """What a rank tells its supervisor: that it lives, how far it is, why it failed; and what it is asked.
 
     with Presence(folder, rank=rank, every=2.0) as presence:
+        with presence.busy(): …         # long work that is no step
         presence.ready(step)            # state restored; training goes on behind this step
         presence.stepped(step)          # after each step
         with presence.saving(step): …   # while training waits for a snapshot
@@ -49,6 +50,7 @@ class Presence:
         self._parent = os.getppid()
         self._beats = 0
         self._step = -1
+        self._busy = False
         self._marked = 0.0
         self._marked_step = -1
         self._over = threading.Event()
@@ -83,6 +85,16 @@ class Presence:
         self._beat(leaving=True)
         if self._voice is not None:
             self._voice.close()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """While it works on what takes as long as it takes: nobody waits for a step meanwhile."""
+        self._busy = True
+        self._beat()
+        try:
+            yield
+        finally:
+            self._busy = False
 
     def ready(self, step: int) -> None:
         """Model and data are there; training goes on behind `step`."""
@@ -142,6 +154,7 @@ class Presence:
             "attempt": self._attempt,
             "beats": self._beats,
             "step": self._step,
+            "busy": self._busy,
             "leaving": leaving,  # no more signs will come, and that is well
         }
         if self._voice is not None:

@@ -113,7 +113,8 @@ class DataRecipe(Section):
     sequence: int = Field(default=64, ge=2, description="Tokens a sequence.")
     sampling: Literal["packed", "windows"] = Field(
         default="packed",
-        description="packed: every token once an epoch, shuffled. windows: from random places, as nanoGPT does.",
+        description="packed: every token once an epoch, by document. windows: cut from the whole text, each "
+        "once an epoch, at other places in each.",
     )
     document_mask: bool = Field(
         default=False,
@@ -136,6 +137,12 @@ class DataRecipe(Section):
     prefetch: int = Field(
         default=8, ge=1, description="Batches kept ready; the workers wait beyond it."
     )
+
+    @model_validator(mode="after")
+    def _mask_where_documents_are_known(self) -> Self:
+        if self.document_mask and self.sampling == "windows":
+            raise ValueError("document_mask needs sampling = 'packed': windows know no documents")
+        return self
 
 
 class BatchRecipe(Section):
@@ -291,7 +298,8 @@ class RecoveryRecipe(Section):
     stall: float = Field(
         default=900.0,
         gt=0,
-        description="Seconds that no step ends, start included, before it is cut.",
+        description="Seconds that no step ends before it is cut; the start counts, work on data and on the "
+        "finished model does not.",
     )
     grace: float = Field(default=60.0, gt=0, description="Seconds to save in when asked to stop.")
     backoff: float = Field(
@@ -364,7 +372,7 @@ class Recipe(Section):
         return _toml(self.model_dump(mode="json", exclude_none=True))
 
 
-_SEE: Final = "Every name with its default is printed by `recipe.to_toml()` at the start of a run."
+_SEE: Final = "At its start a run prints its recipe, with every name that has a value."
 
 
 def shipped() -> list[str]:

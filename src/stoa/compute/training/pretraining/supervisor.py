@@ -312,7 +312,7 @@ class Watch:
             if self._beats.get(key, (-1, 0.0))[0] != number:
                 self._beats[key] = (number, now)
         step = max((int(sign["step"]) for sign in signs.values()), default=-2)
-        if step > self._step:
+        if step > self._step or any(sign["busy"] for sign in signs.values()):
             self._step, self._step_at = step, now
         leaving = {rank for rank, sign in signs.items() if sign["leaving"]}
         silent = sorted(

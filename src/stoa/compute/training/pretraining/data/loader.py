@@ -15,6 +15,7 @@ fetched yet: memory stays bounded however slow the training is. It knows nothing
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final, Protocol, Self
 
 import numpy as np
@@ -25,7 +26,7 @@ from stoa.compute.training.pretraining.data.packing import Packed, Packer
 from stoa.compute.training.pretraining.data.prepare import Prepared
 from stoa.compute.training.pretraining.data.tokenfile import Windows
 from stoa.compute.training.pretraining.data.vocabulary import other_tokenizer
-from stoa.compute.training.pretraining.interfaces import Batch
+from stoa.compute.training.pretraining.interfaces import IGNORED, Batch
 
 _POLL_SECONDS: Final = 0.1
 
@@ -193,16 +194,30 @@ class Loader:
 
 
 def validation(prepared: Prepared, *, sequences: int) -> Iterator[Batch]:
-    """The held-out tokens in order, each once, as batches of `sequences`; a part of one is left."""
-    length = prepared.recipe.sequence
-    windows = []
-    for file, first, count in prepared.held_out:
-        for start in range(first, first + count - length, length):
-            windows.append(file.read(start, length + 1))
-            if len(windows) == sequences:
-                whole = np.stack(windows)
-                yield Batch(tokens=whole[:, :-1].copy(), labels=whole[:, 1:].copy())
-                windows = []
+    """The held-out tokens in order, each once, as batches of `sequences`.
+
+    What is lacking to the last sequence and the last batch is filled up with places whose label is
+    IGNORED, so that any layout shares a batch alike. Documents are masked where training masks them.
+    """
+    recipe = prepared.recipe
+    end = prepared.vocabulary.end if recipe.document_mask else None
+    rows = (
+        (file, start, min(recipe.sequence + 1, first + count - start))
+        for file, first, count in prepared.held_out
+        for start in range(first, first + count - 1, recipe.sequence)
+    )
+    while some := list(islice(rows, sequences)):
+        tokens = np.zeros((sequences, recipe.sequence), np.int64)
+        labels = np.full((sequences, recipe.sequence), IGNORED, np.int64)
+        for row, (file, start, count) in enumerate(some):
+            window = file.read(start, count)
+            tokens[row, : count - 1], labels[row, : count - 1] = window[:-1], window[1:]
+        if end is None:
+            yield Batch(tokens, labels)
+            continue
+        ends = tokens == end
+        labels[ends] = IGNORED
+        yield Batch(tokens, labels, np.cumsum(ends, axis=1) - ends)
 
 
 class _Inline:
