@@ -160,6 +160,9 @@ async def test_plans_and_simulations_answer_in_words(house: House) -> None:
     )
     here = await house.call("plan", model="sample", cluster="this_machine", batch=8)
     assert here.layouts
+    gpt = await house.call("plan", model="megatron-22b", cluster="a100", batch=64)
+    assert gpt.layouts
+    assert not any(each.runs_here for each in gpt.layouts), "we train no such model"
     own = await house.call("plan", cluster="a100", batch=1024, tensor=3)
     assert own.layouts == []
     assert "32 heads" in " ".join(own.problems)

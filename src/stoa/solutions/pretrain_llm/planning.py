@@ -69,7 +69,7 @@ def _planned(call: Call, request: Plan) -> Planned:
         usable_gb=round(usable_memory(cluster) / GB, 3),
         looked_at=looked_at,
         too_large=too_large,
-        layouts=[_view(each) for each in layouts],
+        layouts=[_view(each, shape) for each in layouts],
         reasons=reasons,
         problems=problems,
         assumptions=_ASSUMED + here,
@@ -161,7 +161,7 @@ def _is_too_large(layouts: list[PlannedLayout], cluster: Cluster) -> bool:
     return any(each.memory.total > usable_memory(cluster) for each in layouts)
 
 
-def _view(found: PlannedLayout) -> LayoutView:
+def _view(found: PlannedLayout, shape: ModelShape) -> LayoutView:
     layout, memory, time = found.layout, found.memory, found.time
     parts = {
         "weights": memory.weights,
@@ -181,7 +181,9 @@ def _view(found: PlannedLayout) -> LayoutView:
         interleave=layout.interleave,
         recompute=layout.recompute,
         sharding=layout.sharding,
-        runs_here=layout.pipeline == 1 and (layout.data == 1 or layout.sharding == "full"),
+        runs_here=shape.family == "llama"
+        and layout.pipeline == 1
+        and (layout.data == 1 or layout.sharding == "full"),
         memory_gb={name: round(size / GB, 4) for name, size in parts.items()},
         memory_total_gb=round(memory.total / GB, 4),
         step_seconds={name: round(seconds, 6) for name, seconds in time.parts.items()},

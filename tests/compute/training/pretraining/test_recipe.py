@@ -1,5 +1,6 @@
 """A recipe says everything: it reads back as itself, and refuses words that nobody reads."""
 
+import re
 import subprocess
 import sys
 
@@ -17,6 +18,10 @@ def test_every_shipped_recipe_reads_back_with_all_defaults(name: str) -> None:
     text = recipe.to_toml()
     assert from_toml(text) == recipe
     assert "beta1 = 0.9" in text
+    assert "# kv_heads = none" in text or "\nkv_heads = " in text
+    for section, values in recipe.model_dump().items():
+        for name in values if isinstance(values, dict) else [section]:
+            assert re.search(rf"^(# |\[\w+\.)?{name}( = |\]$)", text, re.MULTILINE), name
 
 
 def test_a_word_that_nobody_reads_is_refused() -> None:

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from stoa.base.errors import InvalidInput
-from stoa.compute.training.pretraining import engine, loop, train
+from stoa.compute.training.pretraining import engine, loop, stability, train
 from stoa.compute.training.pretraining.recipe import from_dict, load
 from stoa.core.jobs.folder import RunFolder
 
@@ -177,7 +177,7 @@ def test_work_on_data_and_on_the_finished_model_is_told_as_such(
         return bool(sign["busy"])
 
     seen: dict[str, bool] = {}
-    prepare, export = loop.prepare, loop.Run.export
+    prepare, export = vars(loop)["prepare"], loop.Run.export
 
     def preparing(*given: Any) -> Any:
         seen["prepare"] = busy()
@@ -232,6 +232,26 @@ def test_a_run_survives_losses_that_are_no_numbers(
     assert metrics["rate_factor"] == (0.25 if policy == "lower_rate" else 1.0)
     # A roll-back makes steps 11 to 14 again and, after the second NaN, step 11 too, on text that follows.
     assert len(seen) == (30 + 5 + 1 if policy == "roll_back" else 30)
+    board = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    board.Reload()
+    told = [event.step for event in board.Scalars("loss")]
+    assert told == sorted(set(told)), "steps that were made again replace those before"
+
+
+def test_an_alarm_is_told_when_it_begins(
+    tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = stability.Watch.see
+
+    def rising(self: stability.Watch, loss: float, norm: float) -> stability.Verdict:
+        rising.steps += 1  # type: ignore[attr-defined]
+        return kept(self, loss, 1.0 if rising.steps < 3 else 50.0)  # type: ignore[attr-defined]
+
+    rising.steps = 0  # type: ignore[attr-defined]
+    monkeypatch.setattr(stability.Watch, "see", rising)
+    recipe = small(text, schedule__steps=8, evaluation__every=0, stability__window=2)
+    assert trained(tmp_path / "run", recipe, monkeypatch) == 0
+    assert capsys.readouterr().out.count("alarm: the mean norm is 3 times its lowest") == 1
 
 
 def test_a_run_that_may_not_go_on_says_why(

@@ -38,6 +38,8 @@ class Board:
         if not self._writes:
             return
         self._folder.go_back(step)
+        if self._writer is not None:
+            self.close()
         if tensorboard:
             place = Path(self._folder.path) / "tensorboard"
             self._writer = SummaryWriter(str(place), purge_step=step + 1)

@@ -2,7 +2,7 @@
 
 The model is made on the meta device, laid over the processes, and then filled parameter by parameter: every
 rank draws the same full tensor from a seed of the parameter's name and keeps its part. So the first weights
-are the same on every layout, and no process ever holds the whole model.
+are the same on every layout, and no process holds the whole model, unless it starts from one on disk.
 """
 
 import hashlib

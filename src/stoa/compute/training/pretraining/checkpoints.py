@@ -103,7 +103,7 @@ class Checkpointer:
             failure, self._failure = self._failure, None
             raise failure
 
-    def load(self, kept: Kept, *, at_most: int | None = None) -> Restored | None:
+    def load(self, kept: Kept) -> Restored | None:
         """Fill the tensors and values from the newest whole step; None where there is none.
 
         A step whose files are not what its manifest says is passed over, told, and never shown again.
@@ -114,7 +114,7 @@ class Checkpointer:
         self._join()
         passed: dict[int, str] = {}
         while True:
-            step = self._ranks.first(lambda: self._newest(at_most))
+            step = self._ranks.first(self._newest)
             if step is None:
                 return None
             manifest, reason = self._verified(step)
@@ -126,12 +126,11 @@ class Checkpointer:
                 self._shelf.spoil(step)
             self._ranks.barrier()
         self._fill(kept, self._shelf.staging(step), step)
+        self._ranks.barrier()
+        if self._ranks.local_rank == 0:
+            self._shelf.release(step)
         kept.restore(manifest.values)
         return Restored(step, passed)
-
-    def newest(self) -> int | None:
-        """The newest whole step, without looking at its content."""
-        return self._newest(None)
 
     def close(self) -> None:
         """Wait for the thread."""
@@ -211,9 +210,8 @@ class Checkpointer:
 
     # Loading --------------------------------------------------------------------------------------------
 
-    def _newest(self, at_most: int | None) -> int | None:
-        steps = [step for step in self._shelf.steps() if at_most is None or step <= at_most]
-        return steps[-1] if steps else None
+    def _newest(self) -> int | None:
+        return max(self._shelf.steps(), default=None)
 
     def _verified(self, step: int) -> tuple[Manifest | None, str]:
         """The manifest, where all files are what it says; else why not. Ranks share the reading."""

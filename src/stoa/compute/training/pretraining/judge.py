@@ -107,8 +107,9 @@ def _model(
     rows = build.padded(alone, vocabulary.size)
     model, _ = build.build(alone, resolve(alone, 1, rows), sharding.join(), rows)
     names = {f"model.{name}": each.detach() for name, each in model.named_parameters()}
-    place = open_shelf(*_shelf(asked)).fetch(step)
-    read_tensors(dict(names), storage_reader=FileSystemReader(place), no_dist=True)
+    shelf = open_shelf(*_shelf(asked))
+    read_tensors(dict(names), storage_reader=FileSystemReader(shelf.fetch(step)), no_dist=True)
+    shelf.release(step)
     weights.save(
         scratch, build.whole_weights(model, keep=True), build.config_of(alone, rows), model.dtype
     )

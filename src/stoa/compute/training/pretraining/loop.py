@@ -140,6 +140,11 @@ class Run:
         if verdict.action == "roll_back":
             self._roll_back(step)
             return
+        if verdict.alarm:
+            factor = self.recipe.stability.alarm
+            self.board.say(
+                f"step {step.number}: alarm: the mean norm is {factor:g} times its lowest"
+            )
         last = step.number == self.recipe.schedule.steps
         if last or verdict.spike or verdict.reason or self._due(self.recipe.log.every, step.number):
             norm = self.engine.parameter_norm()
@@ -167,7 +172,7 @@ class Run:
                 hint="Save more often (checkpoints.every), or choose another policy in [stability].",
             )
         self.presence.ready(restored.step)  # the ledger books the steps since then as lost
-        self.board.open(restored.step, tensorboard=False)
+        self.board.open(restored.step, tensorboard=self.recipe.log.tensorboard)
         self.board.say(f"rolled back from step {step.number} to {restored.step}")
 
     def _save(self, *, wait: bool) -> None:

@@ -368,11 +368,14 @@ class Recipe(Section):
         return from_dict(whole)
 
     def to_toml(self) -> str:
-        """The whole recipe, defaults too, as TOML that reads back as the same recipe."""
-        return _toml(self.model_dump(mode="json", exclude_none=True))
+        """The whole recipe, defaults too, as TOML that reads back as the same recipe.
+
+        TOML has no word for none: such values are comments.
+        """
+        return _toml(self.model_dump(mode="json"))
 
 
-_SEE: Final = "At its start a run prints its recipe, with every name that has a value."
+_SEE: Final = "At its start a run prints its recipe, with every name there is."
 
 
 def shipped() -> list[str]:
@@ -414,7 +417,9 @@ def from_dict(found: dict[str, Any]) -> Recipe:
 def _toml(values: dict[str, Any], prefix: str = "") -> str:
     """TOML of nested tables; the standard library reads it but does not write it."""
     plain = [
-        f"{key} = {_value(value)}" for key, value in values.items() if not isinstance(value, dict)
+        f"# {key} = none" if value is None else f"{key} = {_value(value)}"
+        for key, value in values.items()
+        if not isinstance(value, dict)
     ]
     text = "".join(f"{line}\n" for line in plain)
     for key, value in values.items():
@@ -426,7 +431,8 @@ def _toml(values: dict[str, Any], prefix: str = "") -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_value(part)}" for key, part in value.items()) + " }"
+        parts = [f"{key} = {_value(part)}" for key, part in value.items() if part is not None]
+        return "{ " + ", ".join(parts) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(_value(part) for part in value) + "]"
     return json.dumps(

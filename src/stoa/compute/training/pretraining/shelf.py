@@ -78,6 +78,10 @@ class Shelf(Protocol):
         """A local folder that holds the files of a step. One process of each node calls."""
         ...
 
+    def release(self, step: int) -> None:
+        """What was fetched of a step has been read. One process of each node calls."""
+        ...
+
     def remove(self, step: int) -> None:
         """Take a step away, whole or not."""
         ...
@@ -150,6 +154,9 @@ class FolderShelf:
         """It is there."""
         return self.staging(step)
 
+    def release(self, step: int) -> None:
+        """It stays: it is no copy."""
+
     def remove(self, step: int) -> None:
         """The manifest first, so that no half of it is ever taken for a whole."""
         folder = self.staging(step)
@@ -170,7 +177,8 @@ class StoreShelf:
         """Open the store. Raises SetupError: the URL names none."""
         self._url = url
         self._store = _open(url)
-        self._stage = folder / f"stage-{os.environ.get('GROUP_RANK', '0')}"
+        # Each node of a run has its own, and so has who reads beside it.
+        self._stage = folder / f"stage-{os.environ.get('GROUP_RANK', 'reader')}"
 
     def steps(self) -> list[int]:
         """Steps with a manifest, ascending. Raises SetupError: the store does not answer."""
@@ -210,7 +218,7 @@ class StoreShelf:
             f"{step_name(manifest.step)}/{MANIFEST}",
             manifest.model_dump_json(indent=1).encode(),
         )
-        shutil.rmtree(self._stage, ignore_errors=True)
+        self.release(manifest.step)
 
     def fetch(self, step: int) -> Path:
         """Download, streaming."""
@@ -226,13 +234,17 @@ class StoreShelf:
                 continue  # found missing when it is compared with the manifest
         return folder
 
+    def release(self, step: int) -> None:
+        """Free the local copy."""
+        shutil.rmtree(self.staging(step), ignore_errors=True)
+
     def remove(self, step: int) -> None:
         """The manifest first."""
         prefix = step_name(step)
         keys = [meta["path"] for batch in obstore.list(self._store, prefix) for meta in batch]
         for key in sorted(keys, key=lambda key: not key.endswith(MANIFEST)):
             obstore.delete(self._store, key)
-        shutil.rmtree(self.staging(step), ignore_errors=True)
+        self.release(step)
 
     def spoil(self, step: int) -> None:
         """Rename the manifest."""
