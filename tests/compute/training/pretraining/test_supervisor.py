@@ -1,5 +1,9 @@
 """When the supervisor gives up, what it blames, and what it hears: no model is trained here."""
 
+import json
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -7,14 +11,23 @@ from typing import Any
 import pytest
 
 from stoa.base.errors import Conflict
+from stoa.compute.training.pretraining import supervisor
 from stoa.compute.training.pretraining.agent import interface_of
 from stoa.compute.training.pretraining.health import Report, cut_off, faults
 from stoa.compute.training.pretraining.hearing import Ear, Voice
 from stoa.compute.training.pretraining.ledger import goodput, marks
+from stoa.compute.training.pretraining.nodes import free_port
 from stoa.compute.training.pretraining.presence import Presence, failures, signs
-from stoa.compute.training.pretraining.recipe import HealthRecipe, RecoveryRecipe, from_dict
+from stoa.compute.training.pretraining.recipe import (
+    HealthRecipe,
+    NodeRecipe,
+    RecoveryRecipe,
+    from_dict,
+)
+from stoa.compute.training.pretraining.shelf import FolderShelf
 from stoa.compute.training.pretraining.supervise import alone, processes_on_each
 from stoa.compute.training.pretraining.supervisor import Watch
+from stoa.core.jobs.folder import RunFolder
 from tests.compute.training.pretraining.supervised import recipe, supervised
 
 CRASHING = "tests.compute.training.pretraining.crashing"
@@ -172,6 +185,43 @@ def test_a_node_below_a_threshold_is_named_with_what_it_lacks() -> None:
     ]
     alone = good.model_copy(update={"link_gib": None})
     assert faults(alone, least) == []
+
+
+def test_a_weak_link_is_found_though_a_node_beside_it_is_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Links are measured among all nodes, so a second check is made without the dead one."""
+    pool = [NodeRecipe(name=name) for name in "abc"]
+    checked = []
+
+    def check(nodes: list[NodeRecipe], timeout: float) -> list[Report]:
+        checked.append("".join(node.name for node in nodes))
+        if len(nodes) == 3:
+            return [report("a", "c"), report("b", "c"), Report(name="c", error="it is dead")]
+        return [report("a", link_gib=2.0), report("b", link_gib=0.5)]
+
+    monkeypatch.setattr(supervisor, "check", check)
+    recovery = RecoveryRecipe(nodes=tuple(pool), health=HealthRecipe(link_gib=1))
+    watched = supervisor.Supervisor(
+        RunFolder(tmp_path), recovery, FolderShelf(tmp_path), module="none", processes=1
+    )
+    watched._ear.close()
+    assert [node.name for node in watched._well(pool)] == ["a"]
+    assert checked == ["abc", "ab"]
+
+
+@pytest.mark.slow
+def test_nodes_that_see_one_another_are_well_though_a_peer_stays_away(tmp_path: Path) -> None:
+    """One that sees a gap does not come to the measurement of links; the other is not to blame."""
+    port = free_port()
+    peers = json.dumps([["a", "127.0.0.1"], ["b", "127.0.0.2"]])
+    command = [sys.executable, "-m", "stoa.compute.training.pretraining.health", "--name", "a"]
+    command += ["--address", "127.0.0.1", "--port", str(port), "--peers", peers, "--timeout", "12"]
+    with socket.create_server(("127.0.0.2", port)):  # reached, and then silent
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = Report.model_validate_json(done.stdout.splitlines()[-1])
+    assert (told.error, told.unreachable, told.link_gib) == ("", [], None)
+    assert told.correct
 
 
 def test_the_interface_of_an_address() -> None:

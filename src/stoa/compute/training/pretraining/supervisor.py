@@ -164,6 +164,8 @@ class Supervisor:
                 self._ledger.mark("check", node=node.name, faults=found)
             else:
                 well.append(node)
+        if self._recipe.health.link_gib and 1 < len(well) < len(pool):
+            return self._well(well)  # links are measured among all or not at all
         return well
 
     def _note(self, reports: list[health.Report]) -> None:
