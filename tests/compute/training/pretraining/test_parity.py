@@ -1,16 +1,30 @@
 """The same losses on every layout: what sharding must never change."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import LlamaForCausalLM
 
+from stoa.compute.training.pretraining import build, weights
+from stoa.compute.training.pretraining.engine import Engine
+from stoa.compute.training.pretraining.interfaces import IGNORED
+from stoa.compute.training.pretraining.layout import resolve
+from stoa.compute.training.pretraining.schedule import rate
 from stoa.compute.training.pretraining.sharding import World
 from tests.compute.training.pretraining.processes import torchrun
-from tests.compute.training.pretraining.twenty_steps import recipe_with, run
+from tests.compute.training.pretraining.twenty_steps import (
+    STEPS,
+    VOCABULARY,
+    recipe_with,
+    run,
+    sequences,
+)
 
 ALONE = World(rank=0, size=1, local_rank=0, device=torch.device("cpu"))
 SAME = 1e-5
@@ -32,6 +46,72 @@ def told_by(tmp_path: Path, ranks: int, cases: dict[str, Any]) -> dict[str, Any]
 
 def test_it_learns(undivided: list[Any]) -> None:
     assert undivided[-1][0] < undivided[0][0] - 0.5
+
+
+def test_it_trains_as_transformers_and_torch_do(undivided: list[Any], tmp_path: Path) -> None:
+    """Their model, their AdamW with decay on every parameter, their clipping: losses and norms are ours."""
+    recipe = recipe_with({})
+    plan = recipe.optimiser
+    engine = Engine(recipe, resolve(recipe, 1, VOCABULARY), ALONE, VOCABULARY)
+    found = build.whole_weights(engine.model, keep=True)
+    weights.save(tmp_path, found, engine.model.config, torch.float32)
+    theirs = LlamaForCausalLM.from_pretrained(tmp_path, attn_implementation="eager")
+    optimiser = torch.optim.AdamW(
+        theirs.parameters(),
+        betas=(plan.beta1, plan.beta2),
+        eps=plan.eps,
+        weight_decay=plan.weight_decay,
+    )
+    clipped = 0
+    for number in range(STEPS):
+        batch = sequences(number)
+        logits = theirs(torch.from_numpy(batch.tokens)).logits
+        labels = torch.from_numpy(batch.labels)
+        loss = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(theirs.parameters(), plan.clip)
+        clipped += norm.item() > plan.clip
+        optimiser.param_groups[0]["lr"] = rate(recipe, number)
+        optimiser.step()
+        told = [loss.item(), norm.item()]
+        np.testing.assert_allclose(told, undivided[number], rtol=2e-4)
+    assert clipped
+    assert plan.weight_decay > 0
+
+
+class Counted(TorchDispatchMode):
+    """How often each operation runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.times[func.overloadpacket.__name__] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_what_is_computed_again_is_what_the_recipe_says() -> None:
+    """In the backward pass: nothing, all but matrix products, or whole layers."""
+    again = {}
+    for name in ("none", "selective", "full"):
+        recipe = recipe_with({"efficiency.recompute": name})
+        engine = Engine(recipe, resolve(recipe, 1, VOCABULARY), ALONE, VOCABULARY)
+        batch = sequences(0)
+        loss = engine.model(torch.from_numpy(batch.tokens), torch.from_numpy(batch.labels), None)
+        with Counted() as counted:
+            loss.backward()
+        again[name] = (counted.times["mm"], counted.times["silu"])
+    layers = 2
+    assert again["none"][1] == 0
+    assert again["selective"] == (again["none"][0], layers)
+    assert again["full"][0] > again["selective"][0]
+    assert again["full"][1] == layers
 
 
 def test_micro_batches_are_averaged_over_tokens(undivided: list[Any]) -> None:
