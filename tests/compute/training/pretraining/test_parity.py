@@ -152,6 +152,9 @@ LAYOUTS = {
         "sequence parallel 2": plain(**SEQUENCE),
         "tied, tensor 2": plain(**TIED, **TENSOR),
         "rounded by chance, fsdp 2": plain(precision__kind="bf16_stochastic"),
+        "rounded by chance, fsdp 2, accumulation": plain(
+            precision__kind="bf16_stochastic", batch__accumulation=2
+        ),
     },
     4: {
         "fsdp 4": plain(),
@@ -176,7 +179,8 @@ LAYOUTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_every_layout_trains_alike(tmp_path: Path, undivided: list[Any], ranks: int) -> None:
-    """bfloat16 on several ranks follows float32 closely; replicas that rounded apart would not."""
+    """bfloat16 on several ranks follows float32 closely; that copies of a shard are the same bits, the
+    ranks see to."""
     tied = run(recipe_with({"model.tie_embeddings": True}), ALONE)[1]
     told = told_by(tmp_path, ranks, LAYOUTS[ranks])
     assert list(told) == list(LAYOUTS[ranks])

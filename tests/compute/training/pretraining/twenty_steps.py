@@ -8,6 +8,7 @@ goes on from what is there, and leaves one behind step `last`. Starting processe
 cases do, so all of one number of processes share a start.
 """
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
 from stoa.compute.training.pretraining import sharding
 from stoa.compute.training.pretraining.checkpoints import Checkpointer
@@ -70,6 +72,23 @@ def run(
     return engine, told
 
 
+def check_copies(engine: Engine) -> None:
+    """Ranks that hold copies of a shard hold the same bits."""
+    mine = {
+        name: (sharding.coordinate(parameter), _digest(sharding.local(parameter.detach())))
+        for name, parameter in engine.parameters.items()
+    }
+    ranks: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(ranks, mine)
+    for name in mine:
+        shards = {rank[name] for rank in ranks}
+        assert len(shards) == len({place for place, _ in shards}), name
+
+
+def _digest(part: torch.Tensor) -> str:
+    return hashlib.sha256(part.contiguous().view(torch.uint8).numpy().tobytes()).hexdigest()
+
+
 def main() -> None:
     out, cases = Path(sys.argv[1]), json.loads(sys.argv[2])
     torch.set_num_threads(1)
@@ -77,7 +96,8 @@ def main() -> None:
     told = {}
     for name, case in cases.items():
         kept = Path(case["kept"]) if "kept" in case else None
-        told[name] = run(recipe_with(case["changes"]), world, case.get("last", STEPS), kept)[1]
+        engine, told[name] = run(recipe_with(case["changes"]), world, case.get("last", STEPS), kept)
+        check_copies(engine)
     if world.first:
         out.write_text(json.dumps(told))
     sharding.leave()
