@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pytest
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from stoa.compute.training.pretraining.checkpoints import Checkpointer
 from stoa.compute.training.pretraining.recipe import CheckpointRecipe
 from stoa.compute.training.pretraining.shelf import FolderShelf, open_shelf
 from tests.compute.training.pretraining.disks import filled
+from tests.s3_server import S3Server
 
 pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
 
@@ -134,6 +136,31 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(what: str, tmp_p
         assert FolderShelf(tmp_path).steps() == [10]  # never shown again
     save(tmp_path, 20)
     assert loaded(tmp_path) == (20, {})
+
+
+def test_checkpoints_lie_in_s3_and_one_it_refuses_leaves_those_before(
+    s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    s3.put("bucket", "other", b"somebody else's")
+    url = "s3://bucket/runs/first"
+    checkpointer = save(tmp_path / "c", 10, 20, 30, to=url, keep_last=2)
+    assert open_shelf(tmp_path / "c", url).steps() == [20, 30]
+    assert loaded(tmp_path / "elsewhere", to=url) == (30, {})
+    with monkeypatch.context() as patched:
+        patched.setattr(obstore, "put", refused)
+        checkpointer.save(40, Kept(40))
+        checkpointer.close()
+    assert checkpointer.failures == 1
+    assert loaded(tmp_path / "c", to=url) == (30, {})
+    s3.refuse()  # believes no signature from now on
+    with pytest.raises(SetupError, match=r"at s3://bucket/runs/first can't be listed"):
+        loaded(tmp_path / "c", to=url)
+
+
+def refused(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def test_a_damaged_object_is_passed_over(tmp_path: Path) -> None:
