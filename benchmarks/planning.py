@@ -24,6 +24,7 @@ from stoa.core.planning.hardware import A100, GIB, Cluster, cluster_of
 from stoa.core.planning.layer_time import layer_time
 from stoa.core.planning.layout import Layout
 from stoa.core.planning.memory import activations
+from stoa.core.planning.search import search
 from stoa.core.planning.shapes import SHAPES
 from stoa.core.planning.step_time import step_time
 
@@ -102,6 +103,15 @@ def calculon(python: str, folder: Path) -> list[float]:
     return [means[1], means[3]]
 
 
+def efficiency(model: str, cluster: str, nodes: int, few: int) -> float:
+    """Tokens a second and node on so many nodes, as a share of those on a few; 16 sequences a node."""
+    rates = []
+    for count in (nodes, few):
+        found = search(SHAPES[model], cluster_of(cluster, count), 16 * count)
+        rates.append(found.best[0].time.tokens_per_second / count)
+    return rates[0] / rates[1]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer", default="python3")
@@ -119,6 +129,9 @@ def main() -> None:
     record("plan: iteration times, mean error", 100 * times.mean(), "%", peer, theirs[1], note)
     note = "8 sizes of activations"
     record("plan: activation memory, mean error", 100 * memory.mean(), "%", peer, theirs[0], note)
+    scaled = efficiency("llama2-70b", "trainium1", 64, 8)
+    note = "Trainium nodes, 16 sequences of 4,096 a node, beside 8 nodes; planned, not run"
+    record("plan: Llama-2-70B on 64 nodes, efficiency", scaled, "", "the source, over", 0.9, note)
 
 
 if __name__ == "__main__":
