@@ -1,6 +1,7 @@
 """The same Llama trained by three loops, one a process; prints when each step began. Not run by hand:
 
-    python benchmarks/peer_pretraining.py ours|trainer TOKENS STEPS
+    python benchmarks/peer_pretraining.py ours TEXT STEPS
+    python benchmarks/peer_pretraining.py trainer TOKENS STEPS
     python benchmarks/peer_pretraining.py shim FOLDER     # a model.py for nanoGPT's own train.py
 
 TOKENS is a file of uint16. `trainer` is Hugging Face's, with its defaults but for the batch and what is
@@ -73,33 +74,48 @@ def main() -> None:
         text = SHIM.replace("**SIZES", f"**{SIZES!r}")
         (Path(sys.argv[2]) / "model.py").write_text(text, encoding="utf-8")
         return
-    tokens = np.fromfile(sys.argv[2], dtype=np.uint16)
-    stamps = {"ours": ours, "trainer": trainer}[sys.argv[1]](tokens, int(sys.argv[3]))
-    print(json.dumps(stamps))
+    given, steps = Path(sys.argv[2]), int(sys.argv[3])
+    print(json.dumps(ours(given, steps) if sys.argv[1] == "ours" else trainer(given, steps)))
 
 
-def ours(tokens: np.ndarray[Any, Any], steps: int) -> list[tuple[float, float]]:
-    """Our engine, fed as its loop feeds it."""
-    from stoa.compute.training.pretraining.engine import Engine  # noqa: PLC0415  not in the peers' place
-    from stoa.compute.training.pretraining.interfaces import Batch  # noqa: PLC0415
-    from stoa.compute.training.pretraining.layout import resolve  # noqa: PLC0415
+def ours(text: Path, steps: int) -> list[tuple[float, float]]:
+    """Our run as it is: its loader, its figures, its signs of life."""
+    from stoa.compute.training.pretraining.loop import Run  # noqa: PLC0415  not in the peers' place
+    from stoa.compute.training.pretraining.presence import Presence  # noqa: PLC0415
     from stoa.compute.training.pretraining.recipe import load  # noqa: PLC0415
     from stoa.compute.training.pretraining.sharding import World  # noqa: PLC0415
+    from stoa.core.jobs.folder import RunFolder  # noqa: PLC0415
 
-    recipe = load("tinyshakespeare")
-    world = World(0, 1, 0, torch.device("cpu"))
-    engine = Engine(recipe, resolve(recipe, 1), world, VOCABULARY)
-    drawn = np.random.default_rng(0)
-    stamps = []
-    for _ in range(steps):
-        stamps.append((time.perf_counter(), time.process_time()))
-        places = drawn.integers(0, len(tokens) - LENGTH - 1, SEQUENCES)
-        rows = np.stack([tokens[place : place + LENGTH + 1] for place in places]).astype(np.int64)
-        engine.step(Batch(rows[:, :-1].copy(), rows[:, 1:].copy()))
+    recipe = load("tinyshakespeare").with_changes(
+        {
+            "data.sources": [{"path": str(text)}],
+            "schedule.steps": steps,
+            "schedule.warmup": 10,
+            "evaluation.every": 0,
+            "evaluation.final_batches": 1,
+            "checkpoints.every": 0,
+            "checkpoints.export": False,
+        }
+    )
+    stamps: list[tuple[float, float]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder, world = Path(name), World(0, 1, 0, torch.device("cpu"))
+        with (
+            Presence(folder, rank=0) as presence,
+            Run(RunFolder(folder), recipe, world, presence) as run,
+        ):
+            step = run.engine.step
+
+            def stamped(*given: Any, **named: Any) -> Any:
+                stamps.append((time.perf_counter(), time.process_time()))
+                return step(*given, **named)
+
+            run.engine.step = stamped  # type: ignore[method-assign]
+            run.train()
     return stamps
 
 
-def trainer(tokens: np.ndarray[Any, Any], steps: int) -> list[tuple[float, float]]:
+def trainer(file: Path, steps: int) -> list[tuple[float, float]]:
     """Hugging Face Trainer on LlamaForCausalLM."""
     from transformers import (  # noqa: PLC0415
         LlamaConfig,
@@ -109,6 +125,7 @@ def trainer(tokens: np.ndarray[Any, Any], steps: int) -> list[tuple[float, float
         TrainingArguments,
     )
 
+    tokens = np.fromfile(file, dtype=np.uint16)
     drawn = np.random.default_rng(0)
     places = drawn.integers(0, len(tokens) - LENGTH, SEQUENCES * steps)
     rows = [torch.from_numpy(tokens[p : p + LENGTH].astype(np.int64)) for p in places]

@@ -76,7 +76,7 @@ def main() -> None:
         shutil.copytree(given.nanogpt, checkout, ignore=shutil.ignore_patterns(".git"))
         tokens = write_tokens(given.text, checkout / "data/shakespeare_char")
         if given.part != "learning":
-            speed(place, checkout, tokens, given.peers)
+            speed(place, checkout, given.text, tokens, given.peers)
         if given.part != "speed":
             learning(place, checkout, given.text, given.iterations)
 
@@ -124,7 +124,9 @@ def cpu_to_target(metrics: Path) -> tuple[int, float] | None:
     return None
 
 
-def speed(place: Path, checkout: Path, tokens: Path, peers: Path, *, rounds: int = 2) -> None:
+def speed(
+    place: Path, checkout: Path, text: Path, tokens: Path, peers: Path, *, rounds: int = 2
+) -> None:
     """Steps of the three loops, turn by turn."""
     steps, warm = 80, 10
     llama = place / "llama"
@@ -132,7 +134,7 @@ def speed(place: Path, checkout: Path, tokens: Path, peers: Path, *, rounds: int
     subprocess.run([sys.executable, str(PEER), "shim", str(llama)], check=True)
     found: dict[str, list[tuple[float, float]]] = {}
     for _ in range(rounds):
-        ours = cpu_of([sys.executable, str(PEER), "ours", str(tokens), str(steps)], ROOT)[1]
+        ours = cpu_of([sys.executable, str(PEER), "ours", str(text), str(steps)], ROOT)[1]
         found.setdefault("ours", []).append(median_step(json.loads(ours.splitlines()[-1]), warm))
         limits = [f"--max_iters={steps}", "--eval_interval=1000000", "--eval_iters=1"]
         cpu_of([sys.executable, "train.py", *CPU_SETTING, *limits], llama)
