@@ -102,6 +102,20 @@ async def test_from_a_file_to_answers_and_a_worse_retrain_kept_out(open_shop: De
     assert len((await desk.call("models")).models) == 1
 
 
+async def test_nobody_is_offered_what_they_had_unless_they_ask_for_it(open_shop: Desk) -> None:
+    again = []
+    for user in range(60):
+        history = (await open_shop.call("user", user=f"u{user}")).history
+        had = {each.item for each in history}
+        assert len(had) == 14
+        offered = await open_shop.call("recommend", user=f"u{user}", limit=100)
+        assert len(offered.items) == 100
+        again += [(user, item) for item in offered.items if item in had]
+        every = await open_shop.call("recommend", user=f"u{user}", limit=120, with_seen=True)
+        assert had <= {*every.items}
+    assert again == []
+
+
 async def test_bad_input_is_answered_with_what_there_is(open_shop: Desk) -> None:
     desk = open_shop
     assert (await desk.call("rank", user="u0", items=[])).items == []

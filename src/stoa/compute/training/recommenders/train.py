@@ -71,7 +71,7 @@ def train(run: RunFolder, recipe: TrainRecipe) -> None:
         "chosen": fitted.chosen.model_dump(mode="json"),
         "data": prepared.counts,
     }
-    save_model(model, folder, ids=prepared.ids, details=details)
+    save_model(model, folder, ids=prepared.ids, held_out=prepared.held_out(), details=details)
     size = sum(each.stat().st_size for each in folder.iterdir())
     metrics["megabytes"] = round(size / 1e6, 3)
     if "hr" in metrics:
