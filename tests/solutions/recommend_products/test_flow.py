@@ -116,6 +116,21 @@ async def test_nobody_is_offered_what_they_had_unless_they_ask_for_it(open_shop:
     assert again == []
 
 
+async def test_a_model_that_scores_everything_the_same_is_kept_out(desk: Desk) -> None:
+    flat = {"item_knn": {"shrink": 1e300}}
+    await desk.call("settings_set", models=["item_knn"], parameters=flat)
+    await desk.add(shop())
+    run = await made(desk)
+    assert run.outcome is Outcome.KEPT_OUT
+    assert run.candidates[0].metrics["ndcg"] == 1
+    assert "scores most items as it scores the one held out" in run.reason
+    assert [each.name for each in run.checks if not each.passed] == ["ordered"]
+    await desk.call("settings_set", models=["item_knn", "popularity"], parameters=flat)
+    run = await made(desk)
+    assert run.outcome is Outcome.DEPLOYED, run.reason
+    assert [each.chosen for each in run.candidates] == [False, True]
+
+
 async def test_bad_input_is_answered_with_what_there_is(open_shop: Desk) -> None:
     desk = open_shop
     assert (await desk.call("rank", user="u0", items=[])).items == []

@@ -54,6 +54,21 @@ def test_it_says_why_it_is_kept_out() -> None:
     assert reason_of(worse, checks_of(worse, {}, Settings())) == ""
 
 
+def test_a_model_that_cannot_order_is_neither_chosen_nor_let_through() -> None:
+    perfect = {"ndcg": 1.0, "hr": 1.0, "validation_ndcg": 1.0}
+    collapsed = trained(Model.NEUMF, **perfect, ties=1.0, validation_ties=1.0)
+    assert best_of([collapsed, trained()], "ndcg") == trained()
+    assert best_of([collapsed], "ndcg") is collapsed
+    checks = checks_of(collapsed, {"ndcg": 0.30}, Settings())
+    assert [each.name for each in checks if not each.passed] == ["ordered"]
+    assert reason_of(collapsed, checks) == (
+        "neumf is kept out: In 100.0% of the lists it scores most items as it scores the one held out,"
+        " more than 10%."
+    )
+    assert failed(trained(validation_ties=0.2), {}) == ["ordered"]
+    assert failed(trained(ties=0.1, validation_ties=0.05), {}) == []
+
+
 def test_coverage_size_and_numbers_that_are_none_keep_it_out() -> None:
     assert failed(trained(coverage=0.001), {}) == ["coverage"]
     assert failed(trained(megabytes=5000), {}) == ["size"]

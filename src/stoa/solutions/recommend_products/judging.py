@@ -14,13 +14,20 @@ NAMES: Final = {"ndcg": "NDCG@10", "hr": "HR@10"}
 VALIDATION: Final = "validation_"
 COVERAGE: Final = "coverage"
 MEGABYTES: Final = "megabytes"
+TIES: Final = "ties"
+MOST_TIES: Final = 0.1
+"""Share of judged lists that a model may leave without an order: equal scores count as hits."""
 _FEWEST_JUDGED = 1
 
 
 def best_of(candidates: Sequence[Candidate], metric: str) -> Candidate | None:
-    """The candidate with the best validation; of equal ones the earlier. None where none was trained."""
-    sound = [each for each in candidates if _is_sound(each, metric)]
-    return max(sound, key=lambda each: _validation(each, metric), default=None)
+    """The candidate with the best validation; of equal ones the earlier. None where none was judged.
+
+    One that is not sound only where all are not, so that the checks say what is wrong with it.
+    """
+    judged = [each for each in candidates if _is_judged(each, metric)]
+    sound = [each for each in judged if _ties(each.metrics) <= MOST_TIES]
+    return max(sound or judged, key=lambda each: _validation(each, metric), default=None)
 
 
 def checks_of(
@@ -32,6 +39,7 @@ def checks_of(
     metrics = chosen.metrics
     return [
         _sound(chosen, settings.metric),
+        _ordered(metrics),
         _better(metrics, champion, settings),
         _wide(metrics, settings),
         _small(metrics, settings),
@@ -57,6 +65,17 @@ def _sound(chosen: Candidate, metric: str) -> Check:
     else:
         return Check(name="sound", passed=True, why="All figures and weights are finite numbers.")
     return Check(name="sound", passed=False, why=why)
+
+
+def _ordered(metrics: Mapping[str, float]) -> Check:
+    found = _ties(metrics)
+    passed = found <= MOST_TIES
+    relation = "at most" if passed else "more than"
+    why = (
+        f"In {found:.1%} of the lists it scores most items as it scores the one held out,"
+        f" {relation} {MOST_TIES:.0%}."
+    )
+    return Check(name="ordered", passed=passed, why=why)
 
 
 def _better(
@@ -93,7 +112,12 @@ def _small(metrics: Mapping[str, float], settings: Settings) -> Check:
     return Check(name="size", passed=passed, why=why)
 
 
-def _is_sound(candidate: Candidate, metric: str) -> bool:
+def _ties(metrics: Mapping[str, float]) -> float:
+    """Of both judgements the worse: one chose the model, the other compares it."""
+    return max(metrics.get(TIES, 0.0), metrics.get(VALIDATION + TIES, 0.0))
+
+
+def _is_judged(candidate: Candidate, metric: str) -> bool:
     return not candidate.problem and math.isfinite(_validation(candidate, metric))
 
 
