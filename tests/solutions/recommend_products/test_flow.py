@@ -14,7 +14,9 @@ from stoa.core.flows.run import RunState
 from stoa.core.inference.inference import Inference
 from stoa.dispatch import Dispatcher
 from stoa.solutions.recommend_products import endpoints
+from stoa.solutions.recommend_products.models import model_of
 from stoa.solutions.recommend_products.schema import Outcome, PipelineRun
+from stoa.solutions.recommend_products.solution import SOLUTION
 from tests.solutions.recommend_products.conftest import Desk, rows
 
 pytestmark = pytest.mark.timeout(300)
@@ -232,6 +234,7 @@ async def test_challenged_promoted_and_rolled_back(open_shop: Desk) -> None:
         ("champion", 0.5),
         ("challenger", 0.5),
     ]
+    assert [each.shown for each in view.arms] == [0, 0]  # the smoke test was no customer
     arms = {(await desk.call("recommend", user=f"u{n}", limit=1)).arm for n in range(20)}
     assert arms == {"champion", "challenger"}
     won = await desk.call("end_test", winner="challenger")
@@ -240,6 +243,20 @@ async def test_challenged_promoted_and_rolled_back(open_shop: Desk) -> None:
     assert back.id == champion == await served(desk)
     with pytest.raises(Conflict):
         await desk.call("end_test", winner="challenger")
+
+
+async def test_the_smoke_test_asks_the_version_that_is_deployed(open_shop: Desk) -> None:
+    desk = open_shop
+    champion = await served(desk)
+    await desk.call("settings_set", models=["popularity"], margin=-1, challenger_share=0.01)
+    call = desk.house.as_call(desk.caller, SOLUTION)
+    run = await made(desk)
+    assert run.outcome is Outcome.DEPLOYED, run.reason
+    for version in (champion, run.model):
+        assert await endpoints.smoke_test(call, "shop", await model_of(call, version)) == ""
+    await desk.call("end_test", winner="champion")
+    found = await endpoints.smoke_test(call, "shop", await model_of(call, run.model))
+    assert "does not serve the version" in found
 
 
 async def test_a_deploy_that_dies_half_way_leaves_what_served(
