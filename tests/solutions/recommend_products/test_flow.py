@@ -12,8 +12,9 @@ from stoa.base.errors import Conflict, NotFound, Refused
 from stoa.base.identity.caller import Caller, Role
 from stoa.core.flows.run import RunState
 from stoa.core.inference.inference import Inference
+from stoa.core.jobs.job import Launch
 from stoa.dispatch import Dispatcher
-from stoa.solutions.recommend_products import endpoints
+from stoa.solutions.recommend_products import endpoints, training
 from stoa.solutions.recommend_products.models import model_of
 from stoa.solutions.recommend_products.schema import Outcome, PipelineRun
 from stoa.solutions.recommend_products.solution import SOLUTION
@@ -131,6 +132,22 @@ async def test_a_model_that_scores_everything_the_same_is_kept_out(desk: Desk) -
     run = await made(desk)
     assert run.outcome is Outcome.DEPLOYED, run.reason
     assert [each.chosen for each in run.candidates] == [False, True]
+
+
+async def test_a_judgement_that_is_no_number_is_told_and_keeps_it_out(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.call("settings_set", models=["neumf"])
+    await desk.add(shop())
+
+    def no_number(*_: Any) -> Launch:
+        return Launch(module="tests.solutions.recommend_products.no_number", title="Train")
+
+    monkeypatch.setattr(training, "train", no_number)  # no data are known to which training does so
+    run = await made(desk)
+    assert run.outcome is Outcome.KEPT_OUT
+    assert run.reason == "neumf is kept out: Not a finite number: validation_ndcg."
+    assert run.candidates[0].problem == "Not a finite number: validation_ndcg."
 
 
 async def test_bad_input_is_answered_with_what_there_is(open_shop: Desk) -> None:

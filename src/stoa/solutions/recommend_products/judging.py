@@ -6,7 +6,7 @@ compared with the champion on what was held out for the test, which nobody has c
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from stoa.solutions.recommend_products.schema import Candidate, Check, Settings
 
@@ -20,14 +20,22 @@ MOST_TIES: Final = 0.1
 _FEWEST_JUDGED = 1
 
 
-def best_of(candidates: Sequence[Candidate], metric: str) -> Candidate | None:
-    """The candidate with the best validation; of equal ones the earlier. None where none was judged.
+def problem_of(metrics: Mapping[str, Any]) -> str:
+    """Which figures of a job are no finite numbers, in a sentence: a run folder keeps those as text."""
+    wrong = sorted(name for name, value in metrics.items() if isinstance(value, str))
+    return f"Not a finite number: {', '.join(wrong)}." if wrong else ""
 
-    One that is not sound only where all are not, so that the checks say what is wrong with it.
+
+def best_of(candidates: Sequence[Candidate], metric: str) -> Candidate | None:
+    """The candidate with the best validation; of equal ones the earlier. None where there is none.
+
+    One that is not sound only where none is, so that the checks say what is wrong with it.
     """
     judged = [each for each in candidates if _is_judged(each, metric)]
     sound = [each for each in judged if _ties(each.metrics) <= MOST_TIES]
-    return max(sound or judged, key=lambda each: _validation(each, metric), default=None)
+    if not judged:
+        return candidates[0] if candidates else None
+    return max(sound or judged, key=lambda each: _validation(each, metric))
 
 
 def checks_of(
@@ -36,9 +44,11 @@ def checks_of(
     """All checks of the model chosen, each with its reason. `champion` is empty where none serves."""
     if chosen is None:
         return [Check(name="trained", passed=False, why="No model could be trained and judged.")]
-    metrics = chosen.metrics
+    metrics, sound = chosen.metrics, _sound(chosen, settings.metric)
+    if not sound.passed:
+        return [sound]
     return [
-        _sound(chosen, settings.metric),
+        sound,
         _ordered(metrics),
         _better(metrics, champion, settings),
         _wide(metrics, settings),
@@ -54,10 +64,9 @@ def reason_of(chosen: Candidate | None, checks: Sequence[Check]) -> str:
 
 
 def _sound(chosen: Candidate, metric: str) -> Check:
-    wrong = sorted(name for name, value in chosen.metrics.items() if not math.isfinite(value))
     judged = chosen.metrics.get("judged", _FEWEST_JUDGED)
-    if wrong:
-        why = f"{', '.join(wrong)} is not a finite number."
+    if chosen.problem:
+        why = chosen.problem
     elif metric not in chosen.metrics:
         why = f"It has no {NAMES[metric]}: nobody could be held out."
     elif judged < _FEWEST_JUDGED:

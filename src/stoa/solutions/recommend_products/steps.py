@@ -25,7 +25,7 @@ from stoa.core.registry.versions import NewVersion
 from stoa.solutions.recommend_products import endpoints, training
 from stoa.solutions.recommend_products.catalogue import attributes_of
 from stoa.solutions.recommend_products.interactions import opened, parts_of
-from stoa.solutions.recommend_products.judging import best_of, checks_of, reason_of
+from stoa.solutions.recommend_products.judging import best_of, checks_of, problem_of, reason_of
 from stoa.solutions.recommend_products.models import (
     APPROVE,
     REJECT,
@@ -149,9 +149,10 @@ async def train(step: StepCall, data: Prepared, order: Order) -> Candidate:
     call: Call = step.call
     folder = await call.platform.registry.artefacts.open(call.caller, data.artefact)
     job = await step.job(training.train(folder, order.kind, order.parameters, _LIMITS))
+    problem = problem_of(job.metrics) if job.artefact_id else "It made no files."
     return Candidate(
         model=order.kind, job=job.id, state="done", metrics=plain_metrics(job.metrics),
-        seconds=_seconds(job), chosen=False, problem="" if job.artefact_id else "It made no files.",
+        seconds=_seconds(job), chosen=False, problem=problem,
     )  # fmt: skip
 
 
