@@ -4,10 +4,12 @@ import asyncio
 import csv
 import io
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import stoa
 from stoa.base.errors import Conflict, NotFound, Refused
 from stoa.base.identity.caller import Caller, Role
 from stoa.core.flows.run import RunState
@@ -15,6 +17,7 @@ from stoa.core.inference.inference import Inference
 from stoa.core.jobs.job import Launch
 from stoa.dispatch import Dispatcher
 from stoa.solutions.recommend_products import endpoints, training
+from stoa.solutions.recommend_products.commit import commit_of
 from stoa.solutions.recommend_products.models import model_of
 from stoa.solutions.recommend_products.schema import Outcome, PipelineRun
 from stoa.solutions.recommend_products.solution import SOLUTION
@@ -148,6 +151,22 @@ async def test_a_judgement_that_is_no_number_is_told_and_keeps_it_out(
     assert run.outcome is Outcome.KEPT_OUT
     assert run.reason == "neumf is kept out: Not a finite number: validation_ndcg."
     assert run.candidates[0].problem == "Not a finite number: validation_ndcg."
+
+
+async def test_the_code_version_is_that_of_the_code_that_trains(desk: Desk) -> None:
+    own = commit_of(Path(stoa.__file__).parents[2])
+    await desk.call("settings_set", models=["popularity"], margin=-1)
+    file = await desk.upload("rows.csv", shop())
+    adding = await desk.start("add_interactions", file=file, code_version="uploader")
+    assert (await desk.settled(adding)).state is RunState.DONE
+    started_by_event = await _newest(desk, Outcome.DEPLOYED)
+    by_hand = await made(desk)
+    sent = await made(desk, code_version="c0ffee")
+    for run, expected in ((started_by_event, own), (by_hand, own), (sent, "c0ffee")):
+        assert run.code_version == expected
+        [model] = [each for each in (await desk.call("models")).models if each.id == run.model]
+        assert model.code_version == expected
+    assert (await desk.call("datasets")).datasets[0].code_version == "uploader"
 
 
 async def test_bad_input_is_answered_with_what_there_is(open_shop: Desk) -> None:
