@@ -4,15 +4,19 @@ import asyncio
 import csv
 import io
 import random
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 import stoa
+from stoa.base.database import EVERY_WORKSPACE, now
 from stoa.base.errors import Conflict, NotFound, Refused
 from stoa.base.identity.caller import Caller, Role
 from stoa.core.flows.run import RunState
+from stoa.core.flows.tables import ScheduleRow
 from stoa.core.inference.inference import Inference
 from stoa.core.jobs.job import Launch
 from stoa.dispatch import Dispatcher
@@ -167,6 +171,51 @@ async def test_the_code_version_is_that_of_the_code_that_trains(desk: Desk) -> N
         [model] = [each for each in (await desk.call("models")).models if each.id == run.model]
         assert model.code_version == expected
     assert (await desk.call("datasets")).datasets[0].code_version == "uploader"
+
+
+async def test_what_is_recommended_keeps_to_attributes_and_leaves_out_what_is_named(
+    desk: Desk,
+) -> None:
+    lines = [
+        f"{letter}{n},Product {n},{'Garden' if n % 3 else 'Kitchen'}"
+        for letter in "ab"
+        for n in range(60)
+    ]
+    file = await desk.upload("products.csv", "\n".join(["item,title,category", *lines]).encode())
+    await desk.call("add_products", file=file)
+    await desk.call("settings_set", models=["ease"])
+    await desk.add(shop())
+    assert (await made(desk)).outcome is Outcome.DEPLOYED
+    asked: dict[str, Any] = {"user": "u0", "limit": 30, "where": {"category": "Kitchen"}}
+    kitchen = (await desk.call("recommend", **asked)).items
+    had = {each.item for each in (await desk.call("user", user="u0")).history}
+    all_of_it = {f"{letter}{n}" for letter in "ab" for n in range(0, 60, 3)}
+    assert {*kitchen} <= all_of_it - had
+    assert len(kitchen) == min(30, len(all_of_it - had))
+    rest = (await desk.call("recommend", **asked, exclude=[*kitchen[:3], "not in the shop"])).items
+    assert not {*kitchen[:3]} & {*rest}
+    assert rest[: len(kitchen) - 3] == kitchen[3:]
+    nothing = await desk.call("recommend", user="u0", where={"category": "Opera"})
+    assert nothing.items == []
+    new = await desk.call("recommend", user="new", limit=5, where={"category": "Kitchen"})
+    assert {*new.items} <= all_of_it
+    assert len(new.items) == 5
+
+
+async def test_the_schedule_starts_the_pipeline(desk: Desk) -> None:
+    await desk.add(shop())
+    await desk.call("settings_set", models=["popularity"], schedule="0 3 1 1 *")
+    assert (await desk.call("pipelines")).runs == []
+    due = now().replace(second=0, microsecond=0) - timedelta(hours=1)
+    await desk.house.platform.database.write(
+        lambda s: s.execute(sa.update(ScheduleRow).values(next_at=due)),
+        workspace=EVERY_WORKSPACE,
+    )
+    run = await _newest(desk, Outcome.DEPLOYED)
+    assert run.trigger == "by hand or by the clock"
+    assert await served(desk) == run.model
+    [started] = await desk.house.platform.flows.list(desk.caller)
+    assert (started.id, started.operation) == (run.run, "run_pipeline")
 
 
 async def test_bad_input_is_answered_with_what_there_is(open_shop: Desk) -> None:
