@@ -72,8 +72,9 @@ def test_it_says_why_it_is_kept_out() -> None:
 
 
 def test_a_model_that_cannot_order_is_neither_chosen_nor_let_through() -> None:
-    perfect = {"ndcg": 1.0, "hr": 1.0, "validation_ndcg": 1.0}
-    collapsed = trained(Model.NEUMF, **perfect, ties=1.0, validation_ties=1.0)
+    collapsed = trained(
+        Model.NEUMF, ndcg=1.0, hr=1.0, validation_ndcg=1.0, ties=1.0, validation_ties=1.0
+    )
     assert best_of([collapsed, trained()], "ndcg") == trained()
     assert best_of([collapsed], "ndcg") is collapsed
     checks = checks_of(collapsed, {"ndcg": 0.30}, Settings())
