@@ -242,6 +242,29 @@ def test_a_blend_takes_the_better_part(shop: tuple[Interactions, HeldOut]) -> No
     assert choose_weights(models, None, 10) == [0.5, 0.5]
 
 
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_a_model_that_knows_nothing_is_told_by_its_ties(
+    value: float, models: dict[str, Recommender], shop: tuple[Interactions, HeldOut]
+) -> None:
+    class Flat(Popularity):
+        """Scores everything the same."""
+
+        def score_many(self, users: NDArray[np.int64], items: NDArray[np.int64]) -> Scores:
+            return np.full(items.shape, value, np.float32)
+
+    assert judge(Flat(shop[0]), shop[1]) == {"hr": 1, "ndcg": 1, "ties": 1}
+    for model in models.values():
+        assert judge(model, shop[1])["ties"] < 0.1
+
+
+def test_its_own_item_among_the_negatives_is_no_tie(
+    models: dict[str, Recommender], shop: tuple[Interactions, HeldOut]
+) -> None:
+    held_out = shop[1]
+    doubled = HeldOut(held_out.users, held_out.items, held_out.items[:, None].repeat(3, axis=1))
+    assert judge(models["ease"], doubled)["ties"] == 0
+
+
 def test_ease_refuses_a_catalogue_too_large_for_it(shop: tuple[Interactions, HeldOut]) -> None:
     with pytest.raises(InvalidInput, match="GiB"):
         fit(EaseRecipe(most_items=10), Data(*shop, seed=1), Path(), lambda *_: None)

@@ -16,6 +16,8 @@ import torch
 
 from stoa.base.errors import InvalidInput
 from stoa.compute.networks.recommenders.artefact import WEIGHTS, load_ids, load_model
+from stoa.compute.serving import top_n
+from stoa.compute.serving.inverted_lists import FILE, read_lists
 from stoa.compute.training.recommenders.adam import TableAdam
 from stoa.compute.training.recommenders.evaluate import EvaluateRecipe, evaluate
 from stoa.compute.training.recommenders.neural_network import Gradients, Network, first_tensors
@@ -117,6 +119,21 @@ def test_an_old_model_is_judged_on_new_people_and_things(data: Path, tmp_path: P
     result = judged.result()
     assert result is not None
     assert result["metrics"]["hr"] == 0.5  # the new user's taste is found, the unheard item is not
+
+
+def test_the_lists_of_a_large_model_of_factors_are_kept_with_it(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ials = {"kind": "ials", "epochs": 1}
+    small = trained(tmp_path / "small", data=str(data), model=ials)
+    assert not (small.artefacts / "model" / FILE).exists()
+    monkeypatch.setattr(top_n, "INDEXED", ITEMS)
+    large = trained(tmp_path / "large", data=str(data), model=ials).artefacts / "model"
+    factors = load_model(large).factors()
+    assert factors is not None
+    assert read_lists(large, factors.items) is not None
+    ease = trained(tmp_path / "ease", data=str(data), model={"kind": "ease"})
+    assert not (ease.artefacts / "model" / FILE).exists()
 
 
 def test_refitting_learns_from_what_was_held_out_for_choosing(data: Path, tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from stoa.base.errors import InvalidInput, NotFound
+from stoa.compute.networks.recommenders.artefact import save_model
 from stoa.compute.networks.recommenders.blend import Blend
+from stoa.compute.networks.recommenders.interactions import Interactions
 from stoa.compute.networks.recommenders.item_to_item import Ease, ItemNeighbours
 from stoa.compute.networks.recommenders.popularity import Popularity
 from stoa.compute.networks.recommenders.recommender import Recommender
@@ -16,7 +18,7 @@ from stoa.compute.serving.inverted_lists import build_lists, write_lists
 from stoa.compute.serving.recommenders import Recommending, load
 from stoa.compute.serving.servable import kind_of
 from stoa.compute.serving.servable import load as load_kind
-from tests.compute.serving.models import ITEMS, ials, interactions, neumf, saved
+from tests.compute.serving.models import ITEMS, ials, interactions, names, neumf, saved
 
 COLD = 3
 GENRES = ("Comedy", "Drama", "Horror", "War")
@@ -124,6 +126,23 @@ def test_what_was_seen_left_out_or_filtered_never_comes_and_never_starves(
         {"user": "u4", "count": 5, "within": ["i1", "i2", "gone"], "seen": True}
     )
     assert sorted(few["items"]) == ["i1", "i2"]
+
+
+def test_what_was_held_out_of_training_is_left_out_and_changes_no_score(tmp_path: Path) -> None:
+    model = Popularity(SEEN)
+    plain = served(model, tmp_path / "plain")
+    asked = {"user": "u4", "count": 3}
+    held_out = [int(each[1:]) for each in plain.recommend(asked)["items"][:2]]
+    pairs = Interactions.from_pairs(
+        np.array([4, 4]), np.array(held_out), user_count=SEEN.user_count, item_count=ITEMS
+    )
+    save_model(model, tmp_path / "model", ids=names(SEEN), held_out=pairs)
+    serving = load(tmp_path / "model")
+    assert not {f"i{each}" for each in held_out} & {*serving.recommend(asked)["items"]}
+    again = {**asked, "seen": True}
+    assert serving.recommend(again) == plain.recommend(again)
+    other = {"user": "u5", "count": 3}
+    assert serving.recommend(other) == plain.recommend(other)
 
 
 def test_a_large_catalogue_is_searched_by_its_index(tmp_path: Path) -> None:

@@ -121,6 +121,30 @@ async def test_users_stay_with_their_arm_and_clicks_count_once(
     assert [each.version_id for each in view.models] == [first]
 
 
+async def test_a_probe_asks_the_version_it_names_and_counts_nowhere(
+    build: Build, register: Register, alice: Caller, bob: Caller
+) -> None:
+    web, worker = build(), build()
+    first, second, third = [await register(seed=each) for each in (1, 2, 3)]
+    await web.deploy(alice, "films", first)
+    expected = {first: (await worker.ask(alice, "films", "rank", RANK)).value}
+    await web.challenge(alice, "films", second, share=0.01)
+    expected[second] = await worker.probe(alice, "films", second, PROBE)  # it follows the change
+    assert expected[first] != expected[second]
+    for inference in (web, worker):
+        for version in (first, second):
+            answer = await inference.probe(alice, "films", version, PROBE)
+            assert answer == expected[version]
+    result = await web.compare(alice, "films")
+    assert result.champion is not None
+    assert result.challenger is not None
+    assert (result.champion.shown, result.challenger.shown) == (0, 0)
+    with pytest.raises(NotFound, match="does not serve"):
+        await web.probe(alice, "films", third, PROBE)
+    with pytest.raises(NotFound):
+        await web.probe(bob, "films", first, PROBE)
+
+
 async def test_two_changes_at_once_do_not_overwrite_each_other(
     build: Build, register: Register, alice: Caller
 ) -> None:

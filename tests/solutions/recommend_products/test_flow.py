@@ -4,17 +4,27 @@ import asyncio
 import csv
 import io
 import random
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+import stoa
+from stoa.base.database import EVERY_WORKSPACE, now
 from stoa.base.errors import Conflict, NotFound, Refused
 from stoa.base.identity.caller import Caller, Role
 from stoa.core.flows.run import RunState
+from stoa.core.flows.tables import ScheduleRow
 from stoa.core.inference.inference import Inference
+from stoa.core.jobs.job import Launch
 from stoa.dispatch import Dispatcher
-from stoa.solutions.recommend_products import endpoints
+from stoa.solutions.recommend_products import endpoints, training
+from stoa.solutions.recommend_products.commit import commit_of
+from stoa.solutions.recommend_products.models import model_of
 from stoa.solutions.recommend_products.schema import Outcome, PipelineRun
+from stoa.solutions.recommend_products.solution import SOLUTION
 from tests.solutions.recommend_products.conftest import Desk, rows
 
 pytestmark = pytest.mark.timeout(300)
@@ -100,6 +110,112 @@ async def test_from_a_file_to_answers_and_a_worse_retrain_kept_out(open_shop: De
     assert "plus the margin of 0.1" in worse.reason
     assert await served(desk) == version.id
     assert len((await desk.call("models")).models) == 1
+
+
+async def test_nobody_is_offered_what_they_had_unless_they_ask_for_it(open_shop: Desk) -> None:
+    again = []
+    for user in range(60):
+        history = (await open_shop.call("user", user=f"u{user}")).history
+        had = {each.item for each in history}
+        assert len(had) == 14
+        offered = await open_shop.call("recommend", user=f"u{user}", limit=100)
+        assert len(offered.items) == 100
+        again += [(user, item) for item in offered.items if item in had]
+        every = await open_shop.call("recommend", user=f"u{user}", limit=120, with_seen=True)
+        assert had <= {*every.items}
+    assert again == []
+
+
+async def test_a_model_that_scores_everything_the_same_is_kept_out(desk: Desk) -> None:
+    flat = {"item_knn": {"shrink": 1e300}}
+    await desk.call("settings_set", models=["item_knn"], parameters=flat)
+    await desk.add(shop())
+    run = await made(desk)
+    assert run.outcome is Outcome.KEPT_OUT
+    assert run.candidates[0].metrics["ndcg"] == 1
+    assert "scores most items as it scores the one held out" in run.reason
+    assert [each.name for each in run.checks if not each.passed] == ["ordered"]
+    await desk.call("settings_set", models=["item_knn", "popularity"], parameters=flat)
+    run = await made(desk)
+    assert run.outcome is Outcome.DEPLOYED, run.reason
+    assert [each.chosen for each in run.candidates] == [False, True]
+
+
+async def test_a_judgement_that_is_no_number_is_told_and_keeps_it_out(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.call("settings_set", models=["neumf"])
+    await desk.add(shop())
+
+    def no_number(*_: Any) -> Launch:
+        return Launch(module="tests.solutions.recommend_products.no_number", title="Train")
+
+    monkeypatch.setattr(training, "train", no_number)  # no data are known to which training does so
+    run = await made(desk)
+    assert run.outcome is Outcome.KEPT_OUT
+    assert run.reason == "neumf is kept out: Not a finite number: validation_ndcg."
+    assert run.candidates[0].problem == "Not a finite number: validation_ndcg."
+
+
+async def test_the_code_version_is_that_of_the_code_that_trains(desk: Desk) -> None:
+    own = commit_of(Path(stoa.__file__).parents[2])
+    await desk.call("settings_set", models=["popularity"], margin=-1)
+    file = await desk.upload("rows.csv", shop())
+    adding = await desk.start("add_interactions", file=file, code_version="uploader")
+    assert (await desk.settled(adding)).state is RunState.DONE
+    started_by_event = await _newest(desk, Outcome.DEPLOYED)
+    by_hand = await made(desk)
+    sent = await made(desk, code_version="c0ffee")
+    for run, expected in ((started_by_event, own), (by_hand, own), (sent, "c0ffee")):
+        assert run.code_version == expected
+        [model] = [each for each in (await desk.call("models")).models if each.id == run.model]
+        assert model.code_version == expected
+    assert (await desk.call("datasets")).datasets[0].code_version == "uploader"
+
+
+async def test_what_is_recommended_keeps_to_attributes_and_leaves_out_what_is_named(
+    desk: Desk,
+) -> None:
+    lines = [
+        f"{letter}{n},Product {n},{'Garden' if n % 3 else 'Kitchen'}"
+        for letter in "ab"
+        for n in range(60)
+    ]
+    file = await desk.upload("products.csv", "\n".join(["item,title,category", *lines]).encode())
+    await desk.call("add_products", file=file)
+    await desk.call("settings_set", models=["ease"])
+    await desk.add(shop())
+    assert (await made(desk)).outcome is Outcome.DEPLOYED
+    asked: dict[str, Any] = {"user": "u0", "limit": 30, "where": {"category": "Kitchen"}}
+    kitchen = (await desk.call("recommend", **asked)).items
+    had = {each.item for each in (await desk.call("user", user="u0")).history}
+    all_of_it = {f"{letter}{n}" for letter in "ab" for n in range(0, 60, 3)}
+    assert {*kitchen} <= all_of_it - had
+    assert len(kitchen) == min(30, len(all_of_it - had))
+    rest = (await desk.call("recommend", **asked, exclude=[*kitchen[:3], "not in the shop"])).items
+    assert not {*kitchen[:3]} & {*rest}
+    assert rest[: len(kitchen) - 3] == kitchen[3:]
+    nothing = await desk.call("recommend", user="u0", where={"category": "Opera"})
+    assert nothing.items == []
+    new = await desk.call("recommend", user="new", limit=5, where={"category": "Kitchen"})
+    assert {*new.items} <= all_of_it
+    assert len(new.items) == 5
+
+
+async def test_the_schedule_starts_the_pipeline(desk: Desk) -> None:
+    await desk.add(shop())
+    await desk.call("settings_set", models=["popularity"], schedule="0 3 1 1 *")
+    assert (await desk.call("pipelines")).runs == []
+    due = now().replace(second=0, microsecond=0) - timedelta(hours=1)
+    await desk.house.platform.database.write(
+        lambda s: s.execute(sa.update(ScheduleRow).values(next_at=due)),
+        workspace=EVERY_WORKSPACE,
+    )
+    run = await _newest(desk, Outcome.DEPLOYED)
+    assert run.trigger == "by hand or by the clock"
+    assert await served(desk) == run.model
+    [started] = await desk.house.platform.flows.list(desk.caller)
+    assert (started.id, started.operation) == (run.run, "run_pipeline")
 
 
 async def test_bad_input_is_answered_with_what_there_is(open_shop: Desk) -> None:
@@ -203,6 +319,7 @@ async def test_challenged_promoted_and_rolled_back(open_shop: Desk) -> None:
         ("champion", 0.5),
         ("challenger", 0.5),
     ]
+    assert [each.shown for each in view.arms] == [0, 0]  # the smoke test was no customer
     arms = {(await desk.call("recommend", user=f"u{n}", limit=1)).arm for n in range(20)}
     assert arms == {"champion", "challenger"}
     won = await desk.call("end_test", winner="challenger")
@@ -211,6 +328,20 @@ async def test_challenged_promoted_and_rolled_back(open_shop: Desk) -> None:
     assert back.id == champion == await served(desk)
     with pytest.raises(Conflict):
         await desk.call("end_test", winner="challenger")
+
+
+async def test_the_smoke_test_asks_the_version_that_is_deployed(open_shop: Desk) -> None:
+    desk = open_shop
+    champion = await served(desk)
+    await desk.call("settings_set", models=["popularity"], margin=-1, challenger_share=0.01)
+    call = desk.house.as_call(desk.caller, SOLUTION)
+    run = await made(desk)
+    assert run.outcome is Outcome.DEPLOYED, run.reason
+    for version in (champion, run.model):
+        assert await endpoints.smoke_test(call, "shop", await model_of(call, version)) == ""
+    await desk.call("end_test", winner="champion")
+    found = await endpoints.smoke_test(call, "shop", await model_of(call, run.model))
+    assert "does not serve the version" in found
 
 
 async def test_a_deploy_that_dies_half_way_leaves_what_served(

@@ -1,10 +1,12 @@
 """Whether a model may serve: each condition alone, and what is said when it does not hold."""
 
 import math
+from pathlib import Path
 
 import pytest
 
-from stoa.solutions.recommend_products.judging import best_of, checks_of, reason_of
+from stoa.core.jobs.folder import RunFolder
+from stoa.solutions.recommend_products.judging import best_of, checks_of, problem_of, reason_of
 from stoa.solutions.recommend_products.schema import Candidate, Model, Settings
 
 GOOD = {"ndcg": 0.30, "hr": 0.5, "coverage": 0.4, "megabytes": 2.0}
@@ -28,9 +30,24 @@ def test_the_best_is_chosen_by_validation_and_not_by_the_test() -> None:
     assert best_of([other, one], "ndcg") is one
 
 
-def test_what_could_not_be_trained_or_is_no_number_is_not_chosen() -> None:
-    assert best_of([trained(problem="It diverged."), trained(ndcg=math.nan)], "ndcg") is None
+def test_what_could_not_be_trained_is_chosen_by_nobody_and_says_why() -> None:
+    diverged = trained(problem="It diverged.")
+    assert best_of([diverged, trained()], "ndcg") == trained()
+    assert best_of([diverged], "ndcg") is diverged
+    assert (
+        reason_of(diverged, checks_of(diverged, {}, Settings())) == "ease is kept out: It diverged."
+    )
+    assert best_of([], "ndcg") is None
     assert failed(None, {}) == ["trained"]
+
+
+def test_a_figure_that_is_no_number_is_a_problem_as_a_run_folder_keeps_it(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.finish({"ndcg": 1.0, "validation_ndcg": math.nan, "loss": math.inf})
+    result = folder.result()
+    assert result is not None
+    assert problem_of(result["metrics"]) == "Not a finite number: loss, validation_ndcg."
+    assert problem_of({"ndcg": 1.0}) == ""
 
 
 def test_the_first_model_needs_no_champion_to_beat() -> None:
@@ -54,8 +71,23 @@ def test_it_says_why_it_is_kept_out() -> None:
     assert reason_of(worse, checks_of(worse, {}, Settings())) == ""
 
 
-def test_coverage_size_and_numbers_that_are_none_keep_it_out() -> None:
+def test_a_model_that_cannot_order_is_neither_chosen_nor_let_through() -> None:
+    collapsed = trained(
+        Model.NEUMF, ndcg=1.0, hr=1.0, validation_ndcg=1.0, ties=1.0, validation_ties=1.0
+    )
+    assert best_of([collapsed, trained()], "ndcg") == trained()
+    assert best_of([collapsed], "ndcg") is collapsed
+    checks = checks_of(collapsed, {"ndcg": 0.30}, Settings())
+    assert [each.name for each in checks if not each.passed] == ["ordered"]
+    assert reason_of(collapsed, checks) == (
+        "neumf is kept out: In 100.0% of the lists it scores most items as it scores the one held out,"
+        " more than 10%."
+    )
+    assert failed(trained(validation_ties=0.2), {}) == ["ordered"]
+    assert failed(trained(ties=0.1, validation_ties=0.05), {}) == []
+
+
+def test_coverage_size_and_nobody_to_judge_by_keep_it_out() -> None:
     assert failed(trained(coverage=0.001), {}) == ["coverage"]
     assert failed(trained(megabytes=5000), {}) == ["size"]
-    assert failed(trained(hr=math.inf), {}) == ["sound"]
     assert failed(trained(judged=0), {}) == ["sound"]

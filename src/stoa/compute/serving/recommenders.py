@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stoa.base.errors import InvalidInput, NotFound
-from stoa.compute.networks.recommenders.artefact import load_ids, load_model
-from stoa.compute.networks.recommenders.interactions import Ids
+from stoa.compute.networks.recommenders.artefact import load_held_out, load_ids, load_model
+from stoa.compute.networks.recommenders.interactions import Ids, Interactions
 from stoa.compute.networks.recommenders.recommender import Recommender
 from stoa.compute.serving.attributes import Attributes
 from stoa.compute.serving.inverted_lists import Lists, read_lists
@@ -44,20 +44,26 @@ def load(folder: Path) -> "Recommending":
     factors = model.factors()
     lists = None if factors is None else read_lists(folder, factors.items)
     attributes = Attributes.read(folder, model.seen.item_count)
-    return Recommending(model, load_ids(folder), attributes, lists)
+    return Recommending(model, load_ids(folder), attributes, lists, load_held_out(folder))
 
 
 class Recommending:
-    """One model with its names and attributes."""
+    """One model with its names and attributes, and what users had that it was not trained on."""
 
     is_quick = True
 
     def __init__(
-        self, model: Recommender, ids: Ids, attributes: Attributes, lists: Lists | None = None
+        self,
+        model: Recommender,
+        ids: Ids,
+        attributes: Attributes,
+        lists: Lists | None = None,
+        held_out: Interactions | None = None,
     ) -> None:
         if len(ids.items) != model.seen.item_count or len(ids.users) != model.seen.user_count:
             raise InvalidInput("Names and model do not belong together.", hint="Train it again.")
         self._model = model
+        self._had_pairs = [model.seen] if held_out is None else [model.seen, held_out]
         self._attributes = attributes
         self._names = ids.items
         self._users = {name: place for place, name in enumerate(ids.users)}
@@ -106,8 +112,8 @@ class Recommending:
         count = _count(payload)
         user, history = self._who(payload)
         left_out = [self._known(_words(payload, "exclude")), history]
-        if user is not None and not payload.get("seen"):
-            left_out.append(self._model.seen.of(user).astype(np.int64))
+        if not payload.get("seen"):
+            left_out += self._had_by(payload)
         allowed = self._allowed(payload, np.concatenate(left_out))
 
         def score(items: Indices) -> Scores:
@@ -258,6 +264,13 @@ class Recommending:
         if place is not None and not len(self._model.seen.of(place)):
             place = None  # it was never trained on: better by history or popularity
         return place, np.unique(self._known(_words(payload, "history")))
+
+    def _had_by(self, payload: dict[str, Any]) -> list[Indices]:
+        """All that the user is known to have had, whether the model was trained on it or judged by it."""
+        place = self._users.get(str(payload.get("user")))
+        if place is None:
+            return []
+        return [each.of(place).astype(np.int64) for each in self._had_pairs]
 
     def _known(self, names: list[str]) -> Indices:
         found = [self._items[name] for name in names if name in self._items]

@@ -6,19 +6,25 @@ filter still fills its N as long as there are N.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stoa.compute.networks.recommenders.recommender import Recommender
-from stoa.compute.serving.inverted_lists import InvertedLists, Lists, build_lists
+from stoa.compute.serving.inverted_lists import (
+    InvertedLists,
+    Lists,
+    build_lists,
+    write_lists,
+)
 
 Indices = NDArray[np.int64]
 Scores = NDArray[np.float32]
 Score = Callable[[Indices], Scores]
 INDEXED: Final = 100_000
-"""Items above which a model of factors is searched by an index: below, scoring all takes 2 ms."""
+"""Items from which on a model of factors is searched by an index: below, scoring all takes 2 ms."""
 _GROUPS: Final = 1024
 _NARROW = 20
 
@@ -92,6 +98,13 @@ class TopN:
         """The best by a function that scores any items: all that is allowed is scored."""
         items = allowed.items(self._model.seen.item_count)
         return best(items, score(items), count)
+
+
+def keep_lists(model: Recommender, folder: Path) -> None:
+    """Write the lists of a large model of factors into its artefact, so that no replica builds them."""
+    factors = model.factors()
+    if factors is not None and len(factors.items) >= INDEXED:
+        write_lists(folder, build_lists(factors.items))
 
 
 def best(items: Indices, scores: Scores, count: int) -> Hits:

@@ -109,11 +109,15 @@ class LiveEndpoints:
         return True
 
     async def brought_up(self, caller: Caller, name: str) -> LiveEndpoint:
-        """An endpoint that this process does not serve yet. Raises NotFound, SetupError."""
+        """An endpoint as it is to be served now, brought up here where it is not yet.
+
+        Raises NotFound, SetupError.
+        """
         desired = await self._desired.read(caller, name)
         live = self.at(caller.workspace_id, name)
         async with live.changing:
-            if live.desired is None:
+            served = live.desired
+            if served is None or served.id != desired.id or served.generation < desired.generation:
                 try:
                     await live.adopt(desired)
                 except (ReplicaFailed, OSError) as error:

@@ -251,6 +251,19 @@ class Inference:
             ticket=self._tickets.sign(desired.workspace, desired.id, desired.generation, place),
         )
 
+    async def probe(self, caller: Caller, name: str, version_id: str, probe: Probe) -> Any:
+        """Ask one version of an endpoint, whatever its share. Nobody is shown the answer: it does not count.
+
+        Raises as `ask`; NotFound also where the endpoint does not serve that version.
+        """
+        live = await self._live.brought_up(caller, name)
+        component = live.components.get(version_id)
+        if component is None:
+            raise NotFound(
+                f"'{name}' does not serve the version '{version_id}'.", hint="Deploy it first."
+            )
+        return await component.submit(probe.method, probe.payload)
+
     async def feedback(self, caller: Caller, ticket: str) -> bool:
         """Count a click on an answer; False where it was counted before.
 

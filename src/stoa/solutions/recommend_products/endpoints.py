@@ -113,15 +113,18 @@ async def go_live(
 
 
 async def smoke_test(call: Call, shop: str, row: ModelVersionView) -> str:
-    """What is wrong with the answers of a version that is live; empty where nothing is."""
+    """What is wrong with the answers of a version that is live, as champion or challenger.
+
+    Empty where nothing is.
+    """
     inference, name = call.platform.inference, endpoint_of(shop)
     for probe in await _probes(call, row):
         try:
-            answer = await inference.ask(call.caller, name, probe.method, probe.payload)
+            answer = await inference.probe(call.caller, name, row.id, probe)
         except StoaError as error:
             return f"{probe.method} fails: {error.message}"
         expected = probe.payload.get("items")
-        if expected is not None and sorted(answer.value["items"]) != sorted(expected):
+        if expected is not None and sorted(answer["items"]) != sorted(expected):
             return f"{probe.method} does not answer with the items that it was given."
     return ""
 

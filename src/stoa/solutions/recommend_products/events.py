@@ -19,7 +19,6 @@ class InteractionsAdded(BaseModel):
     version: int
     path: str
     partition: str
-    code_version: str
 
 
 class RunEnded(BaseModel):

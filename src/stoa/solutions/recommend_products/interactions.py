@@ -175,7 +175,6 @@ async def _tell(call: Call, view: DatasetView) -> None:
         version=view.version,
         path=view.path,
         partition=view.partition,
-        code_version=view.code_version,
     )
     await call.platform.events.publish(
         call.caller.workspace_id,

@@ -6,7 +6,7 @@ compared with the champion on what was held out for the test, which nobody has c
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from stoa.solutions.recommend_products.schema import Candidate, Check, Settings
 
@@ -14,13 +14,28 @@ NAMES: Final = {"ndcg": "NDCG@10", "hr": "HR@10"}
 VALIDATION: Final = "validation_"
 COVERAGE: Final = "coverage"
 MEGABYTES: Final = "megabytes"
+TIES: Final = "ties"
+MOST_TIES: Final = 0.1
+"""Share of judged lists that a model may leave without an order: equal scores count as hits."""
 _FEWEST_JUDGED = 1
 
 
+def problem_of(metrics: Mapping[str, Any]) -> str:
+    """Which figures of a job are no finite numbers, in a sentence: a run folder keeps those as text."""
+    wrong = sorted(name for name, value in metrics.items() if isinstance(value, str))
+    return f"Not a finite number: {', '.join(wrong)}." if wrong else ""
+
+
 def best_of(candidates: Sequence[Candidate], metric: str) -> Candidate | None:
-    """The candidate with the best validation; of equal ones the earlier. None where none was trained."""
-    sound = [each for each in candidates if _is_sound(each, metric)]
-    return max(sound, key=lambda each: _validation(each, metric), default=None)
+    """The candidate with the best validation; of equal ones the earlier. None where there is none.
+
+    One that is not sound only where none is, so that the checks say what is wrong with it.
+    """
+    judged = [each for each in candidates if _is_judged(each, metric)]
+    sound = [each for each in judged if _ties(each.metrics) <= MOST_TIES]
+    if not judged:
+        return candidates[0] if candidates else None
+    return max(sound or judged, key=lambda each: _validation(each, metric))
 
 
 def checks_of(
@@ -29,9 +44,12 @@ def checks_of(
     """All checks of the model chosen, each with its reason. `champion` is empty where none serves."""
     if chosen is None:
         return [Check(name="trained", passed=False, why="No model could be trained and judged.")]
-    metrics = chosen.metrics
+    metrics, sound = chosen.metrics, _sound(chosen, settings.metric)
+    if not sound.passed:
+        return [sound]
     return [
-        _sound(chosen, settings.metric),
+        sound,
+        _ordered(metrics),
         _better(metrics, champion, settings),
         _wide(metrics, settings),
         _small(metrics, settings),
@@ -46,10 +64,9 @@ def reason_of(chosen: Candidate | None, checks: Sequence[Check]) -> str:
 
 
 def _sound(chosen: Candidate, metric: str) -> Check:
-    wrong = sorted(name for name, value in chosen.metrics.items() if not math.isfinite(value))
     judged = chosen.metrics.get("judged", _FEWEST_JUDGED)
-    if wrong:
-        why = f"{', '.join(wrong)} is not a finite number."
+    if chosen.problem:
+        why = chosen.problem
     elif metric not in chosen.metrics:
         why = f"It has no {NAMES[metric]}: nobody could be held out."
     elif judged < _FEWEST_JUDGED:
@@ -57,6 +74,17 @@ def _sound(chosen: Candidate, metric: str) -> Check:
     else:
         return Check(name="sound", passed=True, why="All figures and weights are finite numbers.")
     return Check(name="sound", passed=False, why=why)
+
+
+def _ordered(metrics: Mapping[str, float]) -> Check:
+    found = _ties(metrics)
+    passed = found <= MOST_TIES
+    relation = "at most" if passed else "more than"
+    why = (
+        f"In {found:.1%} of the lists it scores most items as it scores the one held out,"
+        f" {relation} {MOST_TIES:.0%}."
+    )
+    return Check(name="ordered", passed=passed, why=why)
 
 
 def _better(
@@ -93,7 +121,12 @@ def _small(metrics: Mapping[str, float], settings: Settings) -> Check:
     return Check(name="size", passed=passed, why=why)
 
 
-def _is_sound(candidate: Candidate, metric: str) -> bool:
+def _ties(metrics: Mapping[str, float]) -> float:
+    """Of both judgements the worse: one chose the model, the other compares it."""
+    return max(metrics.get(TIES, 0.0), metrics.get(VALIDATION + TIES, 0.0))
+
+
+def _is_judged(candidate: Candidate, metric: str) -> bool:
     return not candidate.problem and math.isfinite(_validation(candidate, metric))
 
 

@@ -102,7 +102,7 @@ def view_of(row: ModelVersionView) -> ModelView:
 
 
 def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Those that are finite numbers: what is none is kept by others as text."""
+    """Those that are finite numbers: a run folder keeps what is none as text."""
     return {name: float(value) for name, value in metrics.items() if isinstance(value, int | float)}
 
 

@@ -24,8 +24,9 @@ from stoa.core.registry.tables import Approval
 from stoa.core.registry.versions import NewVersion
 from stoa.solutions.recommend_products import endpoints, training
 from stoa.solutions.recommend_products.catalogue import attributes_of
+from stoa.solutions.recommend_products.commit import commit_of
 from stoa.solutions.recommend_products.interactions import opened, parts_of
-from stoa.solutions.recommend_products.judging import best_of, checks_of, reason_of
+from stoa.solutions.recommend_products.judging import best_of, checks_of, problem_of, reason_of
 from stoa.solutions.recommend_products.models import (
     APPROVE,
     REJECT,
@@ -114,7 +115,7 @@ async def plan(step: StepCall, request: RunPipeline) -> Plan:
         dataset=newest.id,
         version=newest.version,
         partition=newest.partition,
-        code_version=request.code_version or newest.code_version or code_version(),
+        code_version=request.code_version or code_version(),
         parts=[each.id for each in parts],
         orders=[
             Order(kind=kind, parameters=settings.parameters.get(kind, {}))
@@ -149,9 +150,10 @@ async def train(step: StepCall, data: Prepared, order: Order) -> Candidate:
     call: Call = step.call
     folder = await call.platform.registry.artefacts.open(call.caller, data.artefact)
     job = await step.job(training.train(folder, order.kind, order.parameters, _LIMITS))
+    problem = problem_of(job.metrics) if job.artefact_id else "It made no files."
     return Candidate(
         model=order.kind, job=job.id, state="done", metrics=plain_metrics(job.metrics),
-        seconds=_seconds(job), chosen=False, problem="" if job.artefact_id else "It made no files.",
+        seconds=_seconds(job), chosen=False, problem=problem,
     )  # fmt: skip
 
 
@@ -316,17 +318,7 @@ async def take_back(step: StepCall, plan: Plan, registered: Registered, error: s
 
 def code_version() -> str:
     """The commit that this code is of, where it runs from a checkout; else empty."""
-    git = Path(__file__).parents[4] / ".git"
-    try:
-        if git.is_file():  # a work tree: the file says where its own folder is
-            git = Path(git.read_text(encoding="utf-8").partition("gitdir:")[2].strip())
-        head = (git / "HEAD").read_text(encoding="utf-8").strip()
-        if head.startswith("ref: "):
-            shared = git.parents[1] if git.parent.name == "worktrees" else git
-            head = (shared / head[5:]).read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
-    return head[:40]
+    return commit_of(Path(__file__).parents[4])
 
 
 def _artefact(job: JobView) -> str:

@@ -1,8 +1,9 @@
 """A trained model as a folder of plain files: no pickle, nothing that runs when it is read.
 
-    model.json           format, kind, settings, sizes, free details, and the sha256 of the other two
-    weights.safetensors  the model's tensors, and `seen.starts`, `seen.items`: what it was trained on
-    ids.json             {"users": […], "items": […]}: outside names in the order of the indices
+    model.json            format, kind, settings, sizes, free details, and the sha256 of the others
+    weights.safetensors   the model's tensors, and `seen.starts`, `seen.items`: what it was trained on
+    held_out.safetensors  `starts`, `items`: what users had besides, held out to judge it by; may lack
+    ids.json              {"users": […], "items": […]}: outside names in the order of the indices
 
 The folder appears in one stroke. What is read is checked: sums, sizes, and that every weight is a
 finite number, so a spoilt file is refused before it answers anybody. Needs numpy and safetensors only.
@@ -27,14 +28,28 @@ from stoa.compute.networks.recommenders.recommender import Recommender, Tensors
 FORMAT: Final = 1
 MODEL: Final = "model.json"
 WEIGHTS: Final = "weights.safetensors"
+HELD_OUT: Final = "held_out.safetensors"
 IDS: Final = "ids.json"
 KINDS: Final[dict[str, type[Recommender]]] = {**PARTS, Blend.kind: Blend}
 
 
 def save_model(
-    model: Recommender, folder: Path, *, ids: Ids, details: dict[str, Any] | None = None
+    model: Recommender,
+    folder: Path,
+    *,
+    ids: Ids,
+    held_out: Interactions | None = None,
+    details: dict[str, Any] | None = None,
 ) -> None:
-    """Write the model as `folder`, replacing one that is there. Raises InvalidInput for NaN."""
+    """Write the model as `folder`, replacing one that is there. Raises InvalidInput for NaN.
+
+    Args:
+        model: to be saved.
+        folder: of the artefact.
+        ids: outside names of its users and items.
+        held_out: what its users had that it was not trained on.
+        details: kept in model.json as they are.
+    """
     tensors = {name: np.ascontiguousarray(each) for name, each in model.tensors().items()}
     _refuse_spoilt(tensors, model.kind)
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
@@ -43,6 +58,8 @@ def save_model(
     try:
         seen: Tensors = {"seen.starts": model.seen.starts, "seen.items": model.seen.items}
         save_file({**tensors, **seen}, partial / WEIGHTS)
+        if held_out is not None:
+            save_file({"starts": held_out.starts, "items": held_out.items}, partial / HELD_OUT)
         (partial / IDS).write_text(json.dumps({"users": ids.users, "items": ids.items}))
         description = {
             "format": FORMAT,
@@ -50,7 +67,7 @@ def save_model(
             "settings": model.settings(),
             "users": model.seen.user_count,
             "items": model.seen.item_count,
-            "sha256": {name: _sum_of(partial / name) for name in (WEIGHTS, IDS)},
+            "sha256": {each.name: _sum_of(each) for each in sorted(partial.iterdir())},
             "details": details or {},
         }
         (partial / MODEL).write_text(json.dumps(description, indent=1))
@@ -76,6 +93,18 @@ def load_model(folder: Path) -> Recommender:
         return KINDS[described["kind"]].from_tensors(tensors, described["settings"], seen)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise _unreadable(folder, str(error)) from error
+
+
+def load_held_out(folder: Path) -> Interactions | None:
+    """What users had that the model was not trained on; None where nothing was kept of it.
+
+    Raises InvalidInput like `load_model`.
+    """
+    described = describe(folder)
+    if HELD_OUT not in described["sha256"]:
+        return None
+    found = load(_checked(folder, HELD_OUT, described))
+    return Interactions(found["starts"], found["items"], int(described["items"]))
 
 
 def load_ids(folder: Path) -> Ids:

@@ -2,7 +2,8 @@
 
 For each user the held-out item is ranked among sampled items the user never had. Its rank is the
 number of those with a strictly greater score, so that an equal score never counts against it: in the
-published test files 156 users have their test item among their own negatives.
+published test files 156 users have their test item among their own negatives. A model that can't tell
+items apart would so be the best of all; the share of such lists is measured beside (`ties`).
 """
 
 from dataclasses import dataclass
@@ -31,10 +32,20 @@ class HeldOut:
 
 def ranks(model: Recommender, held_out: HeldOut) -> NDArray[np.int64]:
     """Rank of each held-out item, 0 for the best."""
+    return _ranks_and_ties(model, held_out)[0]
+
+
+def _ranks_and_ties(
+    model: Recommender, held_out: HeldOut
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     found = np.empty(len(held_out), np.int64)
+    tied = np.empty(len(held_out), np.bool_)
     for rows in blocks(len(held_out), _USERS):
-        found[rows] = ranks_of(candidate_scores(model, held_out, rows), held_out.negatives[rows])
-    return found
+        scores = candidate_scores(model, held_out, rows)
+        negatives = held_out.negatives[rows]
+        found[rows] = ranks_of(scores, negatives)
+        tied[rows] = are_tied(scores, held_out.items[rows], negatives)
+    return found, tied
 
 
 def candidate_scores(model: Recommender, held_out: HeldOut, rows: slice) -> NDArray[np.float32]:
@@ -50,6 +61,19 @@ def ranks_of(scores: NDArray[np.float32], negatives: NDArray[np.int64]) -> NDArr
     return found
 
 
+def are_tied(
+    scores: NDArray[np.float32], items: NDArray[np.int64], negatives: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Of which lists most negatives score neither more nor less than the first column, NaN included.
+
+    A few equal scores are in the nature of counts; most of a list equal is a model that knows nothing.
+    """
+    others = (negatives != _MISSING) & (negatives != items[:, None])
+    apart = (scores[:, 1:] > scores[:, :1]) | (scores[:, 1:] < scores[:, :1])
+    tied: NDArray[np.bool_] = 2 * (others & ~apart).sum(axis=1) > others.sum(axis=1)
+    return tied
+
+
 def hit_rate(found: NDArray[np.int64], k: int) -> float:
     """Share of users whose held-out item is among the first k. HR@k."""
     return float((found < k).mean()) if len(found) else 0.0
@@ -61,9 +85,10 @@ def gain(found: NDArray[np.int64], k: int) -> float:
 
 
 def judge(model: Recommender, held_out: HeldOut, k: int = 10) -> dict[str, float]:
-    """HR@k and NDCG@k as `hr` and `ndcg`."""
-    found = ranks(model, held_out)
-    return {"hr": hit_rate(found, k), "ndcg": gain(found, k)}
+    """HR@k and NDCG@k as `hr` and `ndcg`; as `ties` the share of lists that the model can't order."""
+    found, tied = _ranks_and_ties(model, held_out)
+    ties = float(tied.mean()) if len(tied) else 0.0
+    return {"hr": hit_rate(found, k), "ndcg": gain(found, k), "ties": ties}
 
 
 def coverage(model: Recommender, users: NDArray[np.int64], k: int = 10) -> float:

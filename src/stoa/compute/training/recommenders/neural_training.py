@@ -192,7 +192,7 @@ class NeuralTraining:
         judged = float(state.epoch)  # without validation the last epoch is the best
         if self._validation is not None:
             found = judge(self._model(state.model()), self._validation)
-            figures.update(found)
+            figures.update(hr=found["hr"], ndcg=found["ndcg"])
             judged = found["ndcg"]
         if judged > state.best:
             state.best, state.best_epoch = judged, state.epoch

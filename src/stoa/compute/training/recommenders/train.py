@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stoa.compute.networks.recommenders.artefact import save_model
 from stoa.compute.networks.recommenders.recommender import Recommender
+from stoa.compute.serving.top_n import keep_lists
 from stoa.compute.training.recommenders.fitting import Data, fit
 from stoa.compute.training.recommenders.judging import HeldOut, coverage, judge
 from stoa.compute.training.recommenders.preparing.prepared import Prepared, open_prepared
@@ -71,7 +72,8 @@ def train(run: RunFolder, recipe: TrainRecipe) -> None:
         "chosen": fitted.chosen.model_dump(mode="json"),
         "data": prepared.counts,
     }
-    save_model(model, folder, ids=prepared.ids, details=details)
+    save_model(model, folder, ids=prepared.ids, held_out=prepared.held_out(), details=details)
+    keep_lists(model, folder)
     size = sum(each.stat().st_size for each in folder.iterdir())
     metrics["megabytes"] = round(size / 1e6, 3)
     if "hr" in metrics:

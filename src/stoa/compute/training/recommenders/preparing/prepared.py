@@ -35,6 +35,15 @@ class Prepared:
         """Training pairs and those held out for validation: for the last fit before the test."""
         return self.train.with_pairs(self.validation.users, self.validation.items)
 
+    def held_out(self) -> Interactions:
+        """Pairs held out for validation and test: had by users, though not trained on."""
+        return Interactions.from_pairs(
+            np.concatenate([self.validation.users, self.test.users]),
+            np.concatenate([self.validation.items, self.test.items]),
+            user_count=self.train.user_count,
+            item_count=self.train.item_count,
+        )
+
 
 def open_prepared(path: Path) -> Prepared:
     """Open the folder, or the one partition in it.
