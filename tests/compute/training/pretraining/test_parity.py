@@ -71,7 +71,7 @@ def test_it_trains_as_transformers_and_torch_do(undivided: list[Any], tmp_path: 
             logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED
         )
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(theirs.parameters(), plan.clip)
         clipped += norm.item() > plan.clip
         optimiser.param_groups[0]["lr"] = rate(recipe, number)
@@ -82,11 +82,11 @@ def test_it_trains_as_transformers_and_torch_do(undivided: list[Any], tmp_path: 
     assert plan.weight_decay > 0
 
 
-class Counted(TorchDispatchMode):
+class Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """How often each operation runs."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.times: Counter[str] = Counter()
 
     def __torch_dispatch__(
