@@ -1,7 +1,9 @@
 """Sources: folders, web pages and git repositories that documents are taken from on a schedule.
 
 A look is planned as a whole first: what is new, what changed, what is gone. Only that is done, so a
-file that stayed the same is not read again, and a file that went takes its document with it.
+file that stayed the same is not read again, and a file that went takes its document with it. What is
+there but can't be taken keeps its document, and so does everything where nothing at all is left: a
+share that lost its mount looks the same as one that was emptied.
 """
 
 from datetime import timedelta
@@ -11,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from stoa.base.database import new_id, now
-from stoa.base.errors import InvalidInput, NotFound, StoaError
+from stoa.base.errors import InvalidInput, NotFound, StoaError, UserError
 from stoa.base.identity.caller import Caller
 from stoa.contract import Call
 from stoa.solutions.ask_docs import lifecycle
@@ -22,7 +24,7 @@ from stoa.solutions.ask_docs.access import (
 )
 from stoa.solutions.ask_docs.collections import ensure_first
 from stoa.solutions.ask_docs.intake import Incoming, Intake, fail_abandoned
-from stoa.solutions.ask_docs.looking import Found, check_location, look
+from stoa.solutions.ask_docs.looking import Found, Held, Untaken, check_location, look
 from stoa.solutions.ask_docs.memory import forget_idle
 from stoa.solutions.ask_docs.schema import (
     AddSource,
@@ -39,6 +41,9 @@ from stoa.solutions.ask_docs.schema import (
 )
 from stoa.solutions.ask_docs.tables import CollectionRow, DocumentRow, SourceRow
 
+_MOST_NAMED = 5
+"""Files and folders that a problem names."""
+
 
 class Plan(BaseModel):
     """What a look at a source leads to. Files are uploads already, so that the plan can be kept."""
@@ -48,6 +53,8 @@ class Plan(BaseModel):
     gone: list[str] = []
     """Keys whose documents go."""
     unchanged: int = 0
+    problem: str = ""
+    hint: str = ""
 
 
 async def sources(call: Call, request: ListSources) -> Sources:
@@ -177,7 +184,7 @@ class _Sync:
         try:
             plan = Plan.model_validate(await self._call.step(self.plan))
         except StoaError as error:
-            report = self._report(Plan(), 0, error.message, error.hint)
+            report = self._report(Plan(problem=error.message, hint=error.hint), 0)
         else:
             await self._call.step(self.drop_gone, plan.gone)
             failed = 0
@@ -190,7 +197,7 @@ class _Sync:
         await self._call.step(self.note, report.problem, report.hint)
         return report
 
-    def _report(self, plan: Plan, failed: int, problem: str = "", hint: str = "") -> SyncReport:
+    def _report(self, plan: Plan, failed: int) -> SyncReport:
         return SyncReport(
             source=self._source_id,
             added=len(plan.new),
@@ -198,8 +205,8 @@ class _Sync:
             deleted=len(plan.gone),
             unchanged=plan.unchanged,
             failed=failed,
-            problem=problem,
-            hint=hint,
+            problem=plan.problem,
+            hint=plan.hint,
         )
 
     async def plan(self) -> Plan:
@@ -211,14 +218,18 @@ class _Sync:
         )
         known = await platform.database.read(self._known, workspace=self._caller.workspace_id)
         plan = Plan()
-        async with look(platform.settings, row.kind, row.location, row.branch) as found:
-            for each in found:
+        async with look(platform.settings, row.kind, row.location, row.branch) as held:
+            for each in held.files:
                 if known.get(each.key) == each.sha256:
                     plan.unchanged += 1
                     continue
-                incoming = await self._upload(row, each)
+                try:
+                    incoming = await self._upload(row, each)
+                except (UserError, FileNotFoundError, PermissionError) as error:
+                    held.untaken.append(Untaken(each.key, str(error)))  # it changed as we looked
+                    continue
                 (plan.changed if each.key in known else plan.new).append(incoming)
-            plan.gone = sorted(set(known) - {each.key for each in found})
+            _settle_missing(plan, row.kind, held, set(known))
         return plan
 
     def _known(self, session: Session) -> dict[str, str]:
@@ -274,6 +285,24 @@ class _Sync:
             return True
 
         return await self._call.platform.database.write(mark, workspace=self._caller.workspace_id)
+
+
+def _settle_missing(plan: Plan, kind: str, held: Held, known: set[str]) -> None:
+    """Whether documents whose files were not found go or stay; what was not taken is a problem."""
+    missing = known - {each.key for each in held.files}
+    kept = {key for key in missing if any(each.covers(key) for each in held.untaken)}
+    if held.untaken:
+        plan.problem = f"Could not be taken: {', '.join(map(str, held.untaken[:_MOST_NAMED]))}"
+        plan.problem += (
+            f" and {more} more." if (more := len(held.untaken) - _MOST_NAMED) > 0 else "."
+        )
+        plan.hint = " ".join(dict.fromkeys(each.hint for each in held.untaken))
+    elif missing and not held.files and kind != "web":  # a page that is gone says so itself
+        kept = missing
+        plan.problem = "The source holds nothing any more; its documents are kept."
+        plan.hint = "If that is meant, use source_remove and have its documents deleted with it."
+    plan.gone = sorted(missing - kept)
+    plan.unchanged += len(kept)
 
 
 def _to_write(session: Session, caller: Caller, source_id: str) -> SourceRow:
