@@ -86,6 +86,22 @@ async def test_a_closed_collection_is_never_retrieved(desk: Desk) -> None:
         await page_picture(desk.house.platform, mia.caller, {"document_id": document, "page": "1"})
 
 
+async def test_runs_tell_nothing_of_a_closed_collection(desk: Desk) -> None:
+    await closed(desk, "user:user_bea")
+    file = await desk.upload("minutes of May.md", SECRET.replace("November", "May"))
+    flows, editor = desk.house.platform.flows, desk.beside("ed", Role.EDITOR).caller
+    request = {"files": [file], "collection": "Board", "title": "The merger"}
+    started = await desk.house.start(desk.caller, "ask_docs", "add", request)
+    own = await flows.wait(desk.caller, started.run_id)
+    assert "The merger" in own.model_dump_json()
+    seen = [await flows.show(editor, own.id)]
+    events = [event async for event in flows.events(editor, own.id)]
+    assert seen[0].state == own.state
+    told = "".join(each.model_dump_json() for each in [*seen, *events])
+    for word in ("merger", "minutes", "Board"):
+        assert word not in told
+
+
 async def test_readers_by_role(desk: Desk) -> None:
     await closed(desk, "role:reviewer")
     reviewer, editor = desk.beside("rita", Role.REVIEWER), desk.beside("ed", Role.EDITOR)
