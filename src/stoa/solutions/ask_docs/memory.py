@@ -185,12 +185,13 @@ def _is_idle(session: Session, row: ConversationRow) -> bool:
 
 
 def _log(caller: Caller, asked: str, answer: Answer) -> QuestionRow:
+    """A line of the log: the words typed, not how they were understood, which is made of answers."""
     return QuestionRow(
         id=answer.turn,
         user_id=caller.user_id,
         user_name=caller.name,
         at=now(),
-        text=asked if answer.kind is AnswerKind.GREETING else answer.question,
+        text=asked,
         kind=answer.kind,
         answered_by=answer.answered_by,
         steps={step.name: step.seconds for step in answer.steps},

@@ -1,7 +1,7 @@
 """The report: what was asked, what went unanswered, who asked, how fast it was and what it cost.
 
-It is made from the question log alone; answers are not in it, so a manager reads no text of a
-collection that only others may read.
+It is made from the question log alone: the words people typed, and figures. No answer is in it, nor
+what was made of one, so it quotes no collection that only others may read.
 """
 
 from collections import Counter, defaultdict
