@@ -92,6 +92,56 @@ async def test_a_folder_that_went_missing_deletes_nothing(open_desk: Desk, folde
     assert (await open_desk.call("sources")).sources[0].problem == report.problem
 
 
+async def test_a_copy_within_a_source_is_the_document_that_is_there(
+    open_desk: Desk, folder: Path
+) -> None:
+    desk = open_desk
+    (folder / "leave.md").write_text(LEAVE)
+    (folder / "leave copy.md").write_text(LEAVE)
+    source = await desk.call("source_add", kind="folder", location=str(folder))
+    assert counts(await desk.call("sync", source=source.id)) == (1, 0, 0, 1, 0)
+    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 0, 2, 0)
+    [row] = await desk.rows()
+    (folder / row.source_key).unlink()  # the other takes its place
+    assert counts(await desk.call("sync", source=source.id)) == (1, 0, 1, 0, 0)
+    assert "25 days" in (await desk.ask(QUESTION)).text
+
+
+async def test_a_file_that_became_a_copy_leaves_no_old_words(open_desk: Desk, folder: Path) -> None:
+    desk = open_desk
+    await desk.add("parking by hand.md", PARKING)
+    (folder / "leave.md").write_text(LEAVE)
+    source = await desk.call("source_add", kind="folder", location=str(folder))
+    await desk.call("sync", source=source.id)
+    (folder / "leave.md").write_text(PARKING)
+    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 1, 1, 0)
+    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 0, 1, 0)
+    assert [row.name for row in await desk.rows()] == ["parking by hand.md"]
+
+
+async def test_a_copy_of_a_draft_takes_nothing_away(open_desk: Desk, folder: Path) -> None:
+    desk = open_desk
+    (folder / "leave.md").write_text(LEAVE)
+    source = await desk.call("source_add", kind="folder", location=str(folder))
+    await desk.call("sync", source=source.id)
+    await desk.call("collection_set", collection="General", review=True)
+    await desk.add("parking by hand.md", PARKING)
+    (folder / "leave.md").write_text(PARKING)
+    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 0, 1, 0)
+    assert "25 days" in (await desk.ask(QUESTION)).text
+
+
+async def test_two_files_that_changed_places_are_both_kept(open_desk: Desk, folder: Path) -> None:
+    (folder / "a.md").write_text(LEAVE)
+    (folder / "b.md").write_text(PARKING)
+    source = await open_desk.call("source_add", kind="folder", location=str(folder))
+    await open_desk.call("sync", source=source.id)
+    (folder / "a.md").write_text(PARKING)
+    (folder / "b.md").write_text(LEAVE)
+    assert (await open_desk.call("sync", source=source.id)).deleted == 0
+    assert {row.state for row in await open_desk.rows()} == {"current"}
+
+
 async def test_a_folder_that_is_suddenly_empty_is_not_believed(
     open_desk: Desk, folder: Path
 ) -> None:

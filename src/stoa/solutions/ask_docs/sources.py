@@ -53,6 +53,7 @@ class Plan(BaseModel):
     gone: list[str] = []
     """Keys whose documents go."""
     unchanged: int = 0
+    """Files whose document stays as it is; copies of another one among them."""
     problem: str = ""
     hint: str = ""
 
@@ -219,9 +220,18 @@ class _Sync:
         known = await platform.database.read(self._known, workspace=self._caller.workspace_id)
         plan = Plan()
         async with look(platform.settings, row.kind, row.location, row.branch) as held:
+            missing = known.keys() - {each.key for each in held.files}
+            gone = {key for key in missing if not _may_be_there(key, row.kind, held)}
+            there = await self._there(row.collection_id, held, gone)
+            plan.unchanged = len(missing - gone)
             for each in held.files:
                 if known.get(each.key) == each.sha256:
                     plan.unchanged += 1
+                    continue
+                if each.sha256 in there:
+                    plan.unchanged += 1
+                    if each.key in known and there[each.sha256]:
+                        gone.add(each.key)  # what it said before it became a copy
                     continue
                 try:
                     incoming = await self._upload(row, each)
@@ -229,7 +239,9 @@ class _Sync:
                     held.untaken.append(Untaken(each.key, str(error)))  # it changed as we looked
                     continue
                 (plan.changed if each.key in known else plan.new).append(incoming)
-            _settle_missing(plan, row.kind, held, set(known))
+                there[each.sha256] = False
+            plan.gone = sorted(gone)
+            _tell(plan, held, missing - gone)
         return plan
 
     def _known(self, session: Session) -> dict[str, str]:
@@ -241,6 +253,29 @@ class _Sync:
             .order_by(DocumentRow.version, DocumentRow.added_at)
         )
         return {key: sha256 for key, sha256 in rows}  # noqa: C416 - rows are no tuples of type
+
+    async def _there(self, collection: str, held: Held, gone: set[str]) -> dict[str, bool]:
+        """Hashes that the collection has a document of, and will have when this look is done; and
+        whether answers are made from it."""
+        found = {each.key: each.sha256 for each in held.files}
+        rows = await self._call.platform.database.read(
+            lambda session: session.execute(
+                select(
+                    DocumentRow.source_id,
+                    DocumentRow.source_key,
+                    DocumentRow.sha256,
+                    DocumentRow.state == DocumentState.CURRENT,
+                )
+                .where(DocumentRow.collection_id == collection)
+                .where(DocumentRow.live_sha256.is_not(None))
+            ).all(),
+            workspace=self._caller.workspace_id,
+        )
+        return {
+            sha256: counts
+            for source, key, sha256, counts in rows
+            if source != self._source_id or (key not in gone and found.get(key, sha256) == sha256)
+        }
 
     async def _upload(self, row: SourceRow, found: Found) -> Incoming:
         file = await self._call.platform.files.add(self._caller, found.name, found.path)
@@ -287,22 +322,22 @@ class _Sync:
         return await self._call.platform.database.write(mark, workspace=self._caller.workspace_id)
 
 
-def _settle_missing(plan: Plan, kind: str, held: Held, known: set[str]) -> None:
-    """Whether documents whose files were not found go or stay; what was not taken is a problem."""
-    missing = known - {each.key for each in held.files}
-    kept = {key for key in missing if any(each.covers(key) for each in held.untaken)}
+def _may_be_there(key: str, kind: str, held: Held) -> bool:
+    """Whether a file that was not found may be there all the same. A page that is gone says so."""
+    nothing_left = not held.files and not held.untaken and kind != "web"
+    return nothing_left or any(each.covers(key) for each in held.untaken)
+
+
+def _tell(plan: Plan, held: Held, kept: set[str]) -> None:
+    """What was not taken, or not believed, is a problem."""
     if held.untaken:
-        plan.problem = f"Could not be taken: {', '.join(map(str, held.untaken[:_MOST_NAMED]))}"
-        plan.problem += (
-            f" and {more} more." if (more := len(held.untaken) - _MOST_NAMED) > 0 else "."
-        )
+        more = len(held.untaken) - _MOST_NAMED
+        named = ", ".join(map(str, held.untaken[:_MOST_NAMED]))
+        plan.problem = f"Could not be taken: {named}{f' and {more} more' if more > 0 else ''}."
         plan.hint = " ".join(dict.fromkeys(each.hint for each in held.untaken))
-    elif missing and not held.files and kind != "web":  # a page that is gone says so itself
-        kept = missing
+    elif kept:
         plan.problem = "The source holds nothing any more; its documents are kept."
         plan.hint = "If that is meant, use source_remove and have its documents deleted with it."
-    plan.gone = sorted(missing - kept)
-    plan.unchanged += len(kept)
 
 
 def _to_write(session: Session, caller: Caller, source_id: str) -> SourceRow:
