@@ -107,6 +107,16 @@ async def test_the_opposite_of_a_quote_is_marked(desk: Desk, stub: Stub) -> None
     assert [sentence.support for sentence in answer.sentences] == ["weak"]
 
 
+async def test_a_repeat_is_left_out_but_not_held_back(desk: Desk, stub: Stub) -> None:
+    await desk.publish("leave.md", LEAVE)
+    false = {"text": "Everyone has 99 days.", "citations": [{"passage": 1, "quote": QUOTE}]}
+    stub.plan(drafts(TRUE, TRUE), drafts(false, TRUE, false, TRUE))
+    for held_back in (0, 1):
+        answer = await desk.ask(QUESTION)
+        assert [sentence.text for sentence in answer.sentences] == [TRUE["text"]]
+        assert answer.held_back == held_back
+
+
 async def test_nothing_supported_is_not_found(desk: Desk, stub: Stub) -> None:
     await desk.publish("leave.md", LEAVE)
     stub.plan(drafts({"text": "It is 99 days.", "citations": [{"passage": 1, "quote": QUOTE}]}))
