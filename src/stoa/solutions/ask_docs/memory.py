@@ -180,6 +180,11 @@ def without_documents(answer: Answer, gone: set[str]) -> Answer:
     )
 
 
+def remark_on(answer: Answer) -> str:
+    """What to say below the sentences that are left of an answer; empty where all are."""
+    return REMOVED if answer.sentences and answer.text.endswith(REMOVED) else ""
+
+
 def _is_idle(session: Session, row: ConversationRow) -> bool:
     return row.last_at < now() - timedelta(minutes=memory_of(session).idle_minutes)
 
