@@ -1,9 +1,10 @@
 """Folders, web pages and git repositories: what is new comes in, what changed replaces, what is gone goes."""
 
+import asyncio
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -275,8 +276,12 @@ class _Pages(BaseHTTPRequestHandler):
     """Serves what a test puts here."""
 
     pages: dict[str, tuple[int, str]] = {}
+    meanwhile: list[Callable[[], object]] = []
+    """Done before the next answer."""
 
     def do_GET(self) -> None:
+        while self.meanwhile:
+            self.meanwhile.pop()()
         status, body = self.pages.get(self.path, (404, ""))
         self.send_response(status)
         if status == 302:
@@ -324,6 +329,27 @@ async def test_a_web_page_is_followed(open_desk: Desk, web: str) -> None:
     _Pages.pages["/leave"] = (404, "")
     assert counts(await desk.call("sync", source=source.id)) == (0, 0, 1, 0, 0)
     assert (await desk.ask(QUESTION)).kind is AnswerKind.NOT_FOUND
+
+
+async def test_a_source_that_is_removed_meanwhile_stops_no_other(
+    open_desk: Desk, web: str, folder: Path
+) -> None:
+    desk, loop = open_desk, asyncio.get_running_loop()
+    _Pages.pages["/leave"] = (200, html(25))
+    await desk.call("source_add", kind="web", location=f"{web}/leave")
+    going = await desk.call("source_add", kind="folder", location=str(folder))
+    (folder / "parking.md").write_text(PARKING)
+    last = await desk.call("source_add", kind="folder", location=str(folder))
+
+    def remove() -> None:
+        removed = desk.call("source_remove", source=going.id)
+        asyncio.run_coroutine_threadsafe(removed, loop).result(30)
+
+    _Pages.meanwhile.append(remove)
+    report = await desk.call("sync_due")
+    assert [counts(each)[0] for each in report.synced] == [1, 0, 1]
+    assert going.id in report.synced[1].problem
+    assert report.synced[2].source == last.id
 
 
 async def test_an_address_is_added_once(desk: Desk, web: str) -> None:

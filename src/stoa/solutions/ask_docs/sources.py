@@ -214,9 +214,11 @@ class _Sync:
         """Look, compare with the documents there are, and store what is new or changed as uploads."""
         platform = self._call.platform
         row = await platform.database.read(
-            lambda session: session.get_one(SourceRow, self._source_id),
+            lambda session: session.get(SourceRow, self._source_id),
             workspace=self._caller.workspace_id,
         )
+        if row is None:  # removed since it was due
+            raise _missing(self._source_id)
         known = await platform.database.read(self._known, workspace=self._caller.workspace_id)
         plan = Plan()
         async with look(platform.settings, row.kind, row.location, row.branch) as held:
@@ -343,15 +345,18 @@ def _tell(plan: Plan, held: Held, kept: set[str]) -> None:
 def _to_write(session: Session, caller: Caller, source_id: str) -> SourceRow:
     """Raises NotFound for a source of a collection one may not read, Forbidden for readers."""
     row = session.get(SourceRow, source_id)
-    missing = NotFound(f"There is no source '{source_id}'.", hint="See the list of sources.")
     if row is None:
-        raise missing
+        raise _missing(source_id)
     try:
         collection_to_read(session, caller, row.collection_id)
     except NotFound:
-        raise missing from None
+        raise _missing(source_id) from None
     collection_to_write(session, caller, row.collection_id)
     return row
+
+
+def _missing(source_id: str) -> NotFound:
+    return NotFound(f"There is no source '{source_id}'.", hint="See the list of sources.")
 
 
 def _view(session: Session, row: SourceRow, collection: CollectionRow) -> SourceView:
