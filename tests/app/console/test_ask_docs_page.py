@@ -162,6 +162,7 @@ def test_review_feedback_and_conversations(sample_site: Served, visit: Any) -> N
     page.get_by_test_id("send-reason").click()
     page.get_by_test_id("tab-report").click()
     page.get_by_test_id("report").get_by_text("found unhelpful").wait_for()
+    page.get_by_test_id("reasons").get_by_text("The moss rules are missing.").wait_for()
 
     page.get_by_test_id("tab-ask").click()
     row = page.get_by_test_id("conversations").get_by_role("listitem").filter(has_text="moss")

@@ -280,6 +280,36 @@ async def test_only_those_who_may_see_a_run_find_it(
     assert await flows.list(reviewer) == []
 
 
+async def test_what_a_run_says_is_for_its_starter_and_for_owners(
+    flows: Flows, alice: Caller, mia: Caller
+) -> None:
+    """Editors see that it runs and how it ends, and may cancel it; its words they do not see."""
+    secret = "the merger"
+
+    async def work(run: RunView, caller: Caller, payload: dict[str, Any]) -> dict[str, Any]:
+        await flows.progress(run.id, secret, 1, 2)
+        await flows.emit(run.id, {"piece": secret})
+        if payload["fails"]:
+            raise InvalidInput(secret, hint=secret)
+        return {"title": secret}
+
+    flows.register("work", work)
+    await flows.launch()
+    editor = Caller(alice.workspace_id, "user_ed", Role.EDITOR)
+    for fails, state in ((False, RunState.DONE), (True, RunState.FAILED)):
+        run_id = await start(flows, mia, payload={"fails": fails})
+        own = await flows.wait(mia, run_id)
+        assert secret in (own.result or own.error or {}).values()
+        assert await flows.show(alice, run_id) == own
+        seen = await flows.wait(editor, run_id)
+        assert (seen.state, seen.started_by, seen.done, seen.total) == (state, mia.user_id, 1, 2)
+        events = [event async for event in flows.events(editor, run_id)]
+        assert len(events) == len([event async for event in flows.events(mia, run_id)])
+        assert events[-1].data["state"] == state
+        given = [seen, *events, *await flows.list(editor), await flows.cancel(editor, run_id)]
+        assert secret not in "".join(each.model_dump_json() for each in given)
+
+
 async def test_cancel_stops_an_await_and_resume_goes_on_after_the_last_step(
     flows: Flows, alice: Caller
 ) -> None:

@@ -12,6 +12,10 @@ from stoa.solutions.ask_docs.memory import REMOVED
 from stoa.solutions.ask_docs.tables import ConversationRow, QuestionRow, TurnRow
 from tests.solutions.ask_docs.conftest import LEAVE, PARKING, Desk
 
+CARERS = """# Leave policy for carers
+
+Every employee who cares for a relative has 12 days of annual leave on top.
+"""
 QUESTION = "How many days of annual leave does every employee have?"
 
 
@@ -76,6 +80,22 @@ async def test_a_deleted_document_is_taken_out_of_memory(desk: Desk) -> None:
     assert found.turns[0].answer.sentences == []
     assert found.turns[1].answer.text == second.text
     assert leave.id not in found.model_dump_json()
+
+
+async def test_a_sentence_that_was_removed_is_said(desk: Desk) -> None:
+    """Also where others of the same answer stay."""
+    await desk.publish("leave.md", LEAVE)
+    other = await desk.publish("carers.md", CARERS)
+    answer = await desk.ask(QUESTION)
+    cited = {citation.document for each in answer.sentences for citation in each.citations}
+    assert other.id in cited
+    assert len(cited) == 2
+    await desk.call("delete", document=other.id)
+    found = await desk.call("conversation", conversation=answer.conversation)
+    assert found.turns[0].answer.sentences
+    assert found.turns[0].answer.text.endswith(REMOVED)
+    markdown = await desk.call("conversation_export", conversation=answer.conversation)
+    assert markdown.text.count(REMOVED) == 1
 
 
 async def test_exports(desk: Desk) -> None:

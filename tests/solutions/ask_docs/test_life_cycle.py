@@ -175,6 +175,41 @@ async def test_a_collection_without_review(desk: Desk) -> None:
     assert "25 days" in (await desk.ask(QUESTION)).text
 
 
+async def test_nobody_replaces_without_review_what_they_may_not_delete(desk: Desk) -> None:
+    await desk.call("collection_create", name="Wiki", review=False, writers=["everyone"])
+    first = (await desk.add("leave.md", LEAVE, collection="Wiki")).document
+    mia, editor = desk.beside("mia"), desk.beside("ed", Role.EDITOR)
+    same_name = await mia.add("leave.md", LEAVE.replace("25", "99"), collection="Wiki")
+    named = await mia.add("mine.md", LEAVE.replace("25", "98"), replaces=first.id)
+    assert same_name.document.lineage == named.document.lineage == first.lineage
+    for receipt in (same_name, named):
+        assert receipt.document.state is DocumentState.DRAFT
+        with pytest.raises(Forbidden):
+            await mia.call("delete", document=first.id)
+    assert "25 days" in (await desk.ask(QUESTION)).text
+    due = {each.id for each in (await desk.call("list", due=True)).documents}
+    assert due == {same_name.document.id, named.document.id}
+
+    assert (await mia.add("tip.md", PARKING, collection="Wiki")).document.state == "current"
+    newer = await editor.add("leave.md", NEWER, collection="Wiki")
+    assert newer.document.state is DocumentState.CURRENT
+    assert "28 days" in (await desk.ask(QUESTION)).text
+    assert await _state(desk, first.id) == "superseded"
+
+
+async def test_a_reviewer_lets_a_replacement_through(desk: Desk) -> None:
+    await desk.call("collection_create", name="Wiki", review=False, writers=["everyone"])
+    first = (await desk.add("leave.md", LEAVE, collection="Wiki")).document
+    draft = (await desk.beside("mia").add("leave.md", NEWER, collection="Wiki")).document
+    await desk.beside("rita", Role.REVIEWER).call("approve", document=draft.id)
+    assert await _state(desk, first.id) == "superseded"
+    assert "28 days" in (await desk.ask(QUESTION)).text
+
+
+async def _state(desk: Desk, document: str) -> str:
+    return next(row.state for row in await desk.rows() if row.id == document)
+
+
 async def test_the_review_queue(desk: Desk) -> None:
     draft = await desk.add("leave.md", LEAVE)
     fresh = await desk.publish("parking.md", PARKING)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from stoa.base.errors import ProviderError
+from stoa.base.identity.caller import Role
 from stoa.solutions.ask_docs.schema import AnswerKind
 from tests.providers import Answer as Say
 from tests.providers import Status, Stub
@@ -106,6 +107,16 @@ async def test_the_opposite_of_a_quote_is_marked(desk: Desk, stub: Stub) -> None
     assert [sentence.support for sentence in answer.sentences] == ["weak"]
 
 
+async def test_a_repeat_is_left_out_but_not_held_back(desk: Desk, stub: Stub) -> None:
+    await desk.publish("leave.md", LEAVE)
+    false = {"text": "Everyone has 99 days.", "citations": [{"passage": 1, "quote": QUOTE}]}
+    stub.plan(drafts(TRUE, TRUE), drafts(false, TRUE, false, TRUE))
+    for held_back in (0, 1):
+        answer = await desk.ask(QUESTION)
+        assert [sentence.text for sentence in answer.sentences] == [TRUE["text"]]
+        assert answer.held_back == held_back
+
+
 async def test_nothing_supported_is_not_found(desk: Desk, stub: Stub) -> None:
     await desk.publish("leave.md", LEAVE)
     stub.plan(drafts({"text": "It is 99 days.", "citations": [{"passage": 1, "quote": QUOTE}]}))
@@ -160,6 +171,23 @@ async def test_follow_ups_are_understood_by_the_model(desk: Desk, stub: Stub) ->
     then = await desk.ask("And how much of it is carried over?", conversation=first.conversation)
     assert then.question == "How much annual leave is carried over?"
     assert then.text == "Up to five days may be carried over."
+
+
+async def test_the_report_holds_what_was_typed(desk: Desk, stub: Stub) -> None:
+    """What a model understands is made of answers, which whoever reads the report may not read."""
+    await desk.publish("leave.md", LEAVE)
+    typed, understood = "And is that paid?", "Are the 25 days of annual leave paid by Quillfeather?"
+    stub.plan(
+        drafts(TRUE),
+        Say(output={"kind": "question", "standalone": understood}),
+        drafts({"text": "It is.", "citations": []}),
+    )
+    first = await desk.ask(QUESTION)
+    then = await desk.ask(typed, conversation=first.conversation)
+    assert (then.kind, then.question) == (AnswerKind.NOT_FOUND, understood)
+    report = await desk.beside("ed", Role.EDITOR).call("report")
+    assert [group.question for group in report.unanswered] == [typed]
+    assert "Quillfeather" not in report.model_dump_json()
 
 
 async def test_a_provider_that_is_down_is_said(desk: Desk, stub: Stub) -> None:

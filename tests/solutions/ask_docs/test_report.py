@@ -39,6 +39,25 @@ async def test_a_report(desk: Desk) -> None:
     assert (report.input_tokens, report.output_tokens) == (0, 0)
 
 
+async def test_why_an_answer_did_not_help_is_in_the_report(desk: Desk) -> None:
+    await desk.publish("leave.md", LEAVE)
+    mia, editor = desk.beside("mia"), desk.beside("ed", Role.EDITOR)
+    questions = ("Is there a swimming pool?", "Who won in Rio?", "And the moss?", "And the geese?")
+    answers = [await mia.ask(question) for question in questions]
+    await mia.call("feedback", turn=answers[0].turn, helpful=False, note="There is one in town.")
+    await mia.call("feedback", turn=answers[1].turn, helpful=False)
+    await mia.call("feedback", turn=answers[2].turn, helpful=True, note="Now I know.")
+    await mia.call("feedback", turn=answers[3].turn, helpful=False, note="They bite.")
+    report = await editor.call("report")
+    assert report.unhelpful == 3
+    assert [(each.question, each.note) for each in report.reasons] == [
+        ("And the geese?", "They bite."),
+        ("Is there a swimming pool?", "There is one in town."),
+    ]
+    await mia.call("conversation_delete", conversation=answers[3].conversation)
+    assert len((await editor.call("report")).reasons) == 1
+
+
 async def test_a_report_reaches_back_only_so_far(desk: Desk) -> None:
     await desk.ask("Who won in Rio?")
     await desk.house.platform.database.write(

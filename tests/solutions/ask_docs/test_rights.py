@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stoa.base.errors import Forbidden, NotFound
+from stoa.base.errors import Conflict, Forbidden, NotFound
 from stoa.base.identity.caller import Role
 from stoa.solutions.ask_docs.routes import page_picture
 from stoa.solutions.ask_docs.schema import AnswerKind
@@ -84,6 +84,40 @@ async def test_a_closed_collection_is_never_retrieved(desk: Desk) -> None:
             await mia.call(operation, **request)
     with pytest.raises(NotFound):
         await page_picture(desk.house.platform, mia.caller, {"document_id": document, "page": "1"})
+
+
+async def test_runs_tell_nothing_of_a_closed_collection(desk: Desk) -> None:
+    await closed(desk, "user:user_bea")
+    file = await desk.upload("minutes of May.md", SECRET.replace("November", "May"))
+    flows, editor = desk.house.platform.flows, desk.beside("ed", Role.EDITOR).caller
+    request = {"files": [file], "collection": "Board", "title": "The merger"}
+    started = await desk.house.start(desk.caller, "ask_docs", "add", request)
+    own = await flows.wait(desk.caller, started.run_id)
+    assert "The merger" in own.model_dump_json()
+    seen = [await flows.show(editor, own.id)]
+    events = [event async for event in flows.events(editor, own.id)]
+    assert seen[0].state == own.state
+    told = "".join(each.model_dump_json() for each in [*seen, *events])
+    for word in ("merger", "minutes", "Board"):
+        assert word not in told
+
+
+async def test_a_refused_name_does_not_say_why(desk: Desk) -> None:
+    """Names are unique in a workspace; that one can't be used is all that an editor is told."""
+    await closed(desk, "user:user_bea")
+    editor = desk.beside("ed", Role.EDITOR)
+    await editor.call("collection_create", name="Mine")
+    refusals = []
+    for name in ("Board", "General"):
+        for operation, request in (
+            ("collection_create", {"name": name}),
+            ("collection_set", {"collection": "Mine", "name": name}),
+        ):
+            with pytest.raises(Conflict) as refused:
+                await editor.call(operation, **request)
+            refusals.append(f"{refused.value.message} {refused.value.hint}".replace(name, "…"))
+    assert len(set(refusals)) == 1
+    assert "taken" not in refusals[0]
 
 
 async def test_readers_by_role(desk: Desk) -> None:

@@ -1,9 +1,10 @@
 """Folders, web pages and git repositories: what is new comes in, what changed replaces, what is gone goes."""
 
+import asyncio
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,136 @@ async def test_a_folder_that_went_missing_deletes_nothing(open_desk: Desk, folde
     assert (await open_desk.call("sources")).sources[0].problem == report.problem
 
 
+async def test_a_copy_within_a_source_is_the_document_that_is_there(
+    open_desk: Desk, folder: Path
+) -> None:
+    desk = open_desk
+    (folder / "leave.md").write_text(LEAVE)
+    (folder / "leave copy.md").write_text(LEAVE)
+    source = await desk.call("source_add", kind="folder", location=str(folder))
+    assert counts(await desk.call("sync", source=source.id)) == (1, 0, 0, 1, 0)
+    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 0, 2, 0)
+    [row] = await desk.rows()
+    (folder / row.source_key).unlink()  # the other takes its place
+    assert counts(await desk.call("sync", source=source.id)) == (1, 0, 1, 0, 0)
+    assert "25 days" in (await desk.ask(QUESTION)).text
+
+
+async def test_a_file_that_became_a_copy_leaves_no_old_words(open_desk: Desk, folder: Path) -> None:
+    desk = open_desk
+    await desk.add("parking by hand.md", PARKING)
+    (folder / "leave.md").write_text(LEAVE)
+    source = await desk.call("source_add", kind="folder", location=str(folder))
+    await desk.call("sync", source=source.id)
+    (folder / "leave.md").write_text(PARKING)
+    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 1, 1, 0)
+    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 0, 1, 0)
+    assert [row.name for row in await desk.rows()] == ["parking by hand.md"]
+
+
+async def test_a_copy_of_a_draft_takes_nothing_away(open_desk: Desk, folder: Path) -> None:
+    desk = open_desk
+    (folder / "leave.md").write_text(LEAVE)
+    source = await desk.call("source_add", kind="folder", location=str(folder))
+    await desk.call("sync", source=source.id)
+    await desk.call("collection_set", collection="General", review=True)
+    await desk.add("parking by hand.md", PARKING)
+    (folder / "leave.md").write_text(PARKING)
+    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 0, 1, 0)
+    assert "25 days" in (await desk.ask(QUESTION)).text
+
+
+async def test_two_files_that_changed_places_are_both_kept(open_desk: Desk, folder: Path) -> None:
+    (folder / "a.md").write_text(LEAVE)
+    (folder / "b.md").write_text(PARKING)
+    source = await open_desk.call("source_add", kind="folder", location=str(folder))
+    await open_desk.call("sync", source=source.id)
+    (folder / "a.md").write_text(PARKING)
+    (folder / "b.md").write_text(LEAVE)
+    assert (await open_desk.call("sync", source=source.id)).deleted == 0
+    assert {row.state for row in await open_desk.rows()} == {"current"}
+
+
+async def test_a_folder_that_is_suddenly_empty_is_not_believed(
+    open_desk: Desk, folder: Path
+) -> None:
+    (folder / "leave.md").write_text(LEAVE)
+    source = await open_desk.call("source_add", kind="folder", location=str(folder))
+    assert not (await open_desk.call("sync", source=source.id)).problem
+    (folder / "leave.md").unlink()  # what an unmounted share looks like
+    report = await open_desk.call("sync", source=source.id)
+    assert counts(report) == (0, 0, 0, 1, 0)
+    assert "nothing" in report.problem
+    assert "source_remove" in report.hint
+    assert "25 days" in (await open_desk.ask(QUESTION)).text
+    (folder / "leave.md").write_text(LEAVE)
+    assert not (await open_desk.call("sync", source=source.id)).problem
+
+
+async def test_a_file_that_grew_too_large_keeps_its_document(
+    open_desk: Desk, folder: Path, settings: Settings
+) -> None:
+    (folder / "leave.md").write_text(LEAVE)
+    (folder / "parking.md").write_text(PARKING)
+    source = await open_desk.call("source_add", kind="folder", location=str(folder))
+    await open_desk.call("sync", source=source.id)
+    os.truncate(folder / "leave.md", settings.upload_limit_mb * 2**20 + 1)
+    report = await open_desk.call("sync", source=source.id)
+    assert counts(report) == (0, 0, 0, 2, 0)
+    assert "leave.md" in report.problem
+    assert "STOA_UPLOAD_LIMIT_MB" in report.hint
+    assert (await open_desk.call("sources")).sources[0].problem == report.problem
+    assert "25 days" in (await open_desk.ask(QUESTION)).text
+
+
+async def test_what_can_not_be_read_keeps_its_documents(
+    open_desk: Desk, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refusals come from here: tests may run as root, whom no permission stops."""
+    for name in ("leave.md", "deep/parking.md", "deep/er/parking.md", "deeper.md"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(f"{LEAVE}\nKept as {name}.\n")
+    source = await open_desk.call("source_add", kind="folder", location=str(folder))
+    await open_desk.call("sync", source=source.id)
+    (folder / "deeper.md").unlink()  # this one is gone, and near the folder in name alone
+    closed = {str(folder / "deep"), str(folder / "leave.md")}
+    scandir, opened = os.scandir, Path.open
+
+    def refuse(path: Any) -> None:
+        if str(path) in closed:
+            raise PermissionError(13, "Permission denied", str(path))
+
+    def closed_scandir(path: Any) -> Any:
+        refuse(path)
+        return scandir(path)
+
+    def closed_open(path: Path, *arguments: Any, **more: Any) -> Any:
+        refuse(path)
+        return opened(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "scandir", closed_scandir)
+    monkeypatch.setattr(Path, "open", closed_open)
+    report = await open_desk.call("sync", source=source.id)
+    assert counts(report) == (0, 0, 1, 3, 0)
+    assert "deep/" in report.problem
+    assert "leave.md" in report.problem
+    assert report.hint
+    closed.add(str(folder))
+    assert counts(await open_desk.call("sync", source=source.id)) == (0, 0, 0, 3, 0)
+    closed.clear()
+    assert not (await open_desk.call("sync", source=source.id)).problem
+
+
+async def test_a_name_that_is_no_text_stops_no_other_file(open_desk: Desk, folder: Path) -> None:
+    (folder / "leave.md").write_text(LEAVE)
+    (folder / os.fsdecode(b"caf\xe9.md")).write_text(PARKING)
+    source = await open_desk.call("source_add", kind="folder", location=str(folder))
+    report = await open_desk.call("sync", source=source.id)
+    assert counts(report) == (1, 0, 0, 0, 0)
+    assert "name" in report.problem
+    assert report.hint
+
+
 async def test_folders_outside_the_allowed_ones_are_refused(
     desk: Desk, folder: Path, tmp_path: Path
 ) -> None:
@@ -145,8 +276,12 @@ class _Pages(BaseHTTPRequestHandler):
     """Serves what a test puts here."""
 
     pages: dict[str, tuple[int, str]] = {}
+    meanwhile: list[Callable[[], object]] = []
+    """Done before the next answer."""
 
     def do_GET(self) -> None:
+        while self.meanwhile:
+            self.meanwhile.pop()()
         status, body = self.pages.get(self.path, (404, ""))
         self.send_response(status)
         if status == 302:
@@ -194,6 +329,27 @@ async def test_a_web_page_is_followed(open_desk: Desk, web: str) -> None:
     _Pages.pages["/leave"] = (404, "")
     assert counts(await desk.call("sync", source=source.id)) == (0, 0, 1, 0, 0)
     assert (await desk.ask(QUESTION)).kind is AnswerKind.NOT_FOUND
+
+
+async def test_a_source_that_is_removed_meanwhile_stops_no_other(
+    open_desk: Desk, web: str, folder: Path
+) -> None:
+    desk, loop = open_desk, asyncio.get_running_loop()
+    _Pages.pages["/leave"] = (200, html(25))
+    await desk.call("source_add", kind="web", location=f"{web}/leave")
+    going = await desk.call("source_add", kind="folder", location=str(folder))
+    (folder / "parking.md").write_text(PARKING)
+    last = await desk.call("source_add", kind="folder", location=str(folder))
+
+    def remove() -> None:
+        removed = desk.call("source_remove", source=going.id)
+        asyncio.run_coroutine_threadsafe(removed, loop).result(30)
+
+    _Pages.meanwhile.append(remove)
+    report = await desk.call("sync_due")
+    assert [counts(each)[0] for each in report.synced] == [1, 0, 1]
+    assert going.id in report.synced[1].problem
+    assert report.synced[2].source == last.id
 
 
 async def test_an_address_is_added_once(desk: Desk, web: str) -> None:
@@ -247,6 +403,20 @@ async def test_a_repository_is_followed(open_desk: Desk, repository: Path) -> No
     assert "28 days" in (await desk.ask(QUESTION)).text
 
 
+async def test_a_repository_without_documents_is_not_believed(
+    open_desk: Desk, repository: Path
+) -> None:
+    (repository / "leave.md").write_text(LEAVE)
+    _commit(repository)
+    source = await open_desk.call("source_add", kind="git", location=str(repository))
+    await open_desk.call("sync", source=source.id)
+    (repository / "leave.md").unlink()
+    _commit(repository)
+    report = await open_desk.call("sync", source=source.id)
+    assert counts(report) == (0, 0, 0, 1, 0)
+    assert "source_remove" in report.hint
+
+
 async def test_nothing_of_a_repository_is_run(
     repository: Path, settings: Settings, tmp_path: Path
 ) -> None:
@@ -257,7 +427,8 @@ async def test_nothing_of_a_repository_is_run(
     (repository / "leave.md").write_text(LEAVE)
     (repository / "out.md").symlink_to("/etc/hostname")
     _commit(repository)
-    async with look(settings, "git", str(repository), "main") as found:
+    async with look(settings, "git", str(repository), "main") as held:
+        found = held.files
         assert [each.key for each in found if "25 days" in each.path.read_text()] == ["leave.md"]
         kept = {each.key: each.path.read_text() for each in found}
         assert kept.get("out.md", "/etc/hostname") == "/etc/hostname"  # the link, not what it names

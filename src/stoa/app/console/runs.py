@@ -77,6 +77,9 @@ class _RunPage:
                 with tag("div", "", "line") as self._buttons:
                     pass
             self._message = tag("p", "", "wrap-anywhere", aria_live="polite", test="run-message")
+            if not run.is_open_to(visit.caller):
+                told = "What it says and gives back is for whoever started it, and for owners."
+                tag("p", told, "soft small", test="run-closed")
             self._bar = tag("progress", "", "", max="1", aria_label="Progress", test="run-progress")
         self._end = tag("div", "", "stack")
         with card("Steps"):

@@ -287,8 +287,11 @@ class Flows:
         return await self._schedules.list(caller)
 
     async def show(self, caller: Caller, run_id: str) -> RunView:
-        """Raises NotFound for another workspace's run, and for another member's."""
-        return await self._read(lambda s: runs.view_of(runs.visible(s, caller, run_id)))
+        """Raises NotFound for another workspace's run, and for another member's.
+
+        Editors see those of others without their words.
+        """
+        return await self._read(lambda s: runs.view_for(caller, runs.visible(s, caller, run_id)))
 
     async def list(self, caller: Caller, *, limit: int = 50) -> list[RunView]:
         """Newest first: a member's own, all of the workspace for owners and editors."""
@@ -332,7 +335,7 @@ class Flows:
             if run.state not in ENDED:
                 runs.move(session, run, RunState.CANCELLED, by=caller.user_id)
                 self.approvals.withdraw(session, run, caller)
-            return runs.view_of(run)
+            return runs.view_for(caller, run)
 
         view = await self._write(mark)
         if view.state is RunState.CANCELLED:
@@ -354,10 +357,10 @@ class Flows:
             if run.state == RunState.DONE:
                 raise Conflict(f"Run '{run_id}' is done.", hint="Start it anew to do it again.")
             if run.state not in ENDED:
-                return runs.view_of(run), None
+                return runs.view_for(caller, run), None
             run.error, run.round, run.attempts = None, run.round + 1, 0
             runs.move(session, run, RunState.QUEUED, by=caller.user_id)
-            return runs.view_of(run), run
+            return runs.view_for(caller, run), run
 
         # Asked while the run's row says it has ended: then what DBOS has is an end it has yet to
         # hear of. Once the row says "queued", it may be the run's new beginning.
@@ -412,7 +415,7 @@ def _history(
     caller: Caller, run_id: str, after: int, session: Session
 ) -> tuple[RunView, Sequence[RunEvent]]:
     view = runs.view_of(runs.visible(session, caller, run_id))
-    return view, runs.events_after(session, run_id, after, _PAGE)
+    return view, runs.events_after(session, caller, view, after, _PAGE)
 
 
 async def _wait(bell: asyncio.Event) -> None:

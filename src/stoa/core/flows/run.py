@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from stoa.base.identity.caller import Caller
+from stoa.base.identity.caller import Caller, Role
 
 
 class RunState(StrEnum):
@@ -31,7 +31,8 @@ OPEN = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
 
 
 class RunView(BaseModel):
-    """A run as its owner sees it."""
+    """A run. Its words (`message`, `result`, `error`) are for whoever started it and for owners:
+    they may tell of what others of the workspace may not read."""
 
     id: str
     solution: str
@@ -46,6 +47,10 @@ class RunView(BaseModel):
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     """`code`, `message`, `hint` as in problem+json."""
+
+    def is_open_to(self, caller: Caller) -> bool:
+        """Whether the words of the run, too, are for this member of its workspace."""
+        return caller.role is Role.OWNER or caller.user_id == self.started_by
 
 
 class RunEvent(BaseModel):

@@ -22,6 +22,8 @@ from stoa.core.flows.run import ENDED, OPEN, RunEvent, RunState, RunView
 from stoa.core.flows.tables import Run, RunEventRow
 
 MESSAGE_LIMIT = 500
+_WORDLESS = frozenset({"state", "by", "name", "seconds", "done", "total"})
+"""What an event tells everybody who may see its run."""
 
 
 def view_of(row: Run) -> RunView:
@@ -42,9 +44,20 @@ def view_of(row: Run) -> RunView:
     )
 
 
-def event_of(row: RunEventRow) -> RunEvent:
-    """The row as people see it."""
-    return RunEvent(run_id=row.run_id, number=row.number, at=row.at, kind=row.kind, data=row.data)
+def view_for(caller: Caller, row: Run) -> RunView:
+    """The row as the caller sees it: without its words, where they are not for them."""
+    view = view_of(row)
+    if view.is_open_to(caller):
+        return view
+    return view.model_copy(update={"message": "", "result": None, "error": None})
+
+
+def event_for(caller: Caller, view: RunView, row: RunEventRow) -> RunEvent:
+    """The row as the caller sees it, as `view_for` does."""
+    data = row.data
+    if not view.is_open_to(caller):
+        data = {key: value for key, value in data.items() if key in _WORDLESS}
+    return RunEvent(run_id=row.run_id, number=row.number, at=row.at, kind=row.kind, data=data)
 
 
 def write_caller(caller: Caller) -> dict[str, Any]:
@@ -124,7 +137,10 @@ def visible(session: Session, caller: Caller, run_id: str) -> Run:
 
 
 def may_see(caller: Caller, run: Run) -> bool:
-    """Owners and editors see every run of their workspace, others their own."""
+    """Owners and editors see every run of their workspace, others their own.
+
+    How much an editor sees of somebody else's is another question: `RunView.is_open_to`.
+    """
     if run.workspace_id != caller.workspace_id:
         return False
     return caller.role in EDITORS or run.user_id == caller.user_id
@@ -136,7 +152,7 @@ def newest(session: Session, caller: Caller, limit: int) -> list[RunView]:
     if caller.role not in EDITORS:
         query = query.where(Run.user_id == caller.user_id)
     rows = session.scalars(query.order_by(Run.created_at.desc(), Run.id.desc()).limit(limit))
-    return [view_of(row) for row in rows]
+    return [view_for(caller, row) for row in rows]
 
 
 def add_event(
@@ -165,15 +181,17 @@ def add_event(
     return True
 
 
-def events_after(session: Session, run_id: str, after: int, limit: int) -> list[RunEvent]:
-    """The next events, oldest first."""
+def events_after(
+    session: Session, caller: Caller, view: RunView, after: int, limit: int
+) -> list[RunEvent]:
+    """The next events of a run that the caller may see, oldest first."""
     query = (
         sa.select(RunEventRow)
-        .where(RunEventRow.run_id == run_id, RunEventRow.number > after)
+        .where(RunEventRow.run_id == view.id, RunEventRow.number > after)
         .order_by(RunEventRow.number)
         .limit(limit)
     )
-    return [event_of(row) for row in session.scalars(query)]
+    return [event_for(caller, view, row) for row in session.scalars(query)]
 
 
 def move(session: Session, run: Run, state: RunState, **data: Any) -> None:

@@ -59,7 +59,7 @@ async def result(call: Call, request: FetchResult) -> ResultView:
         answer, row = await stored_answer(call, request.id)
         return ResultView(state="done", message="", answers=[answer], expires_at=row.expires_at)
     run = await call.platform.flows.show(call.caller, request.id)
-    if run.solution != "ask_data" or run.operation != _RUN:
+    if (run.solution, run.operation) != ("ask_data", _RUN) or not run.is_open_to(call.caller):
         raise NotFound("There is no such question.", hint="Give the id that submit answered.")
     if run.state in {"failed", "cancelled"}:
         message = str((run.error or {}).get("message", "It was cancelled."))

@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from stoa.base.errors import Forbidden, NotFound
-from stoa.base.identity.caller import REVIEWERS, Caller, Role
+from stoa.base.identity.caller import EDITORS, REVIEWERS, Caller, Role
 from stoa.solutions.ask_docs.schema import DocumentState
 from stoa.solutions.ask_docs.tables import CollectionRow, DocumentRow
 
@@ -79,6 +79,15 @@ def may_see(caller: Caller, document: DocumentRow) -> bool:
         return False
     current = document.state == DocumentState.CURRENT
     return current or caller.role in REVIEWERS or document.added_by == caller.user_id
+
+
+def may_remove(caller: Caller, document: DocumentRow) -> bool:
+    """Whether a writer of its collection may take this version away: delete it, or replace it unseen.
+
+    Editors may; others only what they added themselves, while no answer is made from it.
+    """
+    own = document.added_by == caller.user_id and document.state != DocumentState.CURRENT
+    return caller.role in EDITORS or own
 
 
 def document_to_read(

@@ -25,6 +25,8 @@ class Check:
     passages: list[PassageView]
     _done: dict[str, AnswerSentence | None] = field(default_factory=dict)
     _sent: int = 0
+    held_back: int = 0
+    """Drafted sentences, each counted once, that do not hold."""
 
     async def partial(self, output: dict[str, Any]) -> None:
         """Look at a draft in the making: all sentences but the last are whole."""
@@ -46,6 +48,8 @@ class Check:
             held.append(sentence)
             if number >= self._sent:
                 await self._emit(sentence)
+        told = {draft.model_dump_json() for draft in drafts}
+        self.held_back = sum(self._done[each] is None for each in told)
         return held
 
     async def one(self, draft: DraftSentence) -> AnswerSentence | None:

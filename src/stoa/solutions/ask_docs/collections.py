@@ -47,7 +47,7 @@ async def collection_create(call: Call, request: CreateCollection) -> Collection
     await ensure_first(call)
 
     def create(session: Session) -> CollectionView:
-        _refuse_taken(session, request.name)
+        _refuse_used(session, request.name)
         row = _new_row(request)
         session.add(row)
         session.flush()
@@ -59,7 +59,7 @@ async def collection_create(call: Call, request: CreateCollection) -> Collection
     try:
         return await call.platform.database.write(create, workspace=call.caller.workspace_id)
     except IntegrityError as error:  # somebody else made it in the same moment
-        raise _taken(request.name) from error
+        raise _unusable(request.name) from error
 
 
 async def collection_set(call: Call, request: SetCollection) -> CollectionView:
@@ -69,14 +69,17 @@ async def collection_set(call: Call, request: SetCollection) -> CollectionView:
     def change(session: Session) -> CollectionView:
         row = collection_to_write(session, call.caller, request.collection)
         if changes.get("name", row.name) != row.name:
-            _refuse_taken(session, changes["name"])
+            _refuse_used(session, changes["name"])
         for name, value in changes.items():
             setattr(row, name, value)
         session.flush()
         call.platform.audit.record(session, call.caller, "collection.changed", row.id, **changes)
         return _view(session, call.caller, row)
 
-    return await call.platform.database.write(change, workspace=call.caller.workspace_id)
+    try:
+        return await call.platform.database.write(change, workspace=call.caller.workspace_id)
+    except IntegrityError as error:
+        raise _unusable(changes.get("name", request.collection)) from error
 
 
 async def collection_delete(call: Call, request: DeleteCollection) -> Done:
@@ -121,14 +124,15 @@ def _new_row(request: CreateCollection) -> CollectionRow:
     return CollectionRow(id=new_id("col"), created_at=now(), **request.model_dump())
 
 
-def _refuse_taken(session: Session, name: str) -> None:
-    taken = or_(CollectionRow.name == name, CollectionRow.id == name)
-    if session.scalars(select(CollectionRow.id).where(taken)).first() is not None:
-        raise _taken(name)
+def _refuse_used(session: Session, name: str) -> None:
+    used = or_(CollectionRow.name == name, CollectionRow.id == name)
+    if session.scalars(select(CollectionRow.id).where(used)).first() is not None:
+        raise _unusable(name)
 
 
-def _taken(name: str) -> Conflict:
-    return Conflict(f"The name '{name}' is taken.", hint="Choose another name.")
+def _unusable(name: str) -> Conflict:
+    """Says no reason: the collection of that name may be closed to whoever asks."""
+    return Conflict(f"The name '{name}' can't be used.", hint="Choose another name.")
 
 
 def _view(session: Session, caller: Caller, row: CollectionRow) -> CollectionView:

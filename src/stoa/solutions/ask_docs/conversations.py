@@ -14,6 +14,7 @@ from stoa.solutions.ask_docs.memory import (
     forget_conversation,
     memory_of,
     own_conversation,
+    remark_on,
     turns_of,
 )
 from stoa.solutions.ask_docs.schema import (
@@ -160,6 +161,8 @@ def _markdown(found: Conversation) -> str:
             lines += [turn.answer.text, ""]
         for sentence in turn.answer.sentences:
             lines += [sentence.text, "", *_quotes(sentence), ""]
+        if remark := remark_on(turn.answer):
+            lines += [remark, ""]
         lines += [f"Answered by: {turn.answer.answered_by}", ""]
     return "\n".join(lines)
 

@@ -155,7 +155,7 @@ async def _answer(
         update={
             "sentences": sentences,
             "text": "\n".join(each.text for each in sentences) if sentences else answer.text,
-            "held_back": len(reply.output.sentences) - len(sentences),
+            "held_back": check.held_back,
         }
     )
 

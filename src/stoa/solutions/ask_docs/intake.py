@@ -32,6 +32,7 @@ _LANGUAGE_SAMPLE = 4000
 _LANGUAGE_PAGES = 5
 _NOTHING_READ = "No page of the document holds text that can be read."
 _NOTHING_HINT = "Open it: if it is not empty, the pages say why; send a version with text."
+_WAITS = "It would replace a document that only editors may delete, so a reviewer decides."
 _ENDED = {RunState.DONE, RunState.FAILED, RunState.CANCELLED}
 _LIVE = (DocumentState.RECEIVED, DocumentState.DRAFT, DocumentState.APPROVED, DocumentState.CURRENT)
 
@@ -216,7 +217,10 @@ class Intake:
         return await self._platform.knowledge.ingest(source, self._call)
 
     async def finish(self, document_id: str, report: dict[str, object]) -> bool:
-        """Note what was read; the document is a draft now, or current where no review is needed."""
+        """Note what was read; the document is a draft now, or current where no review is needed.
+
+        What would replace a document that the caller may not delete is reviewed in any collection.
+        """
         read = IngestReport.model_validate(report)
         language = read.language or await self._language(document_id)
 
@@ -234,9 +238,11 @@ class Intake:
                 lifecycle.enter(session, row, DocumentState.FAILED, self._caller)
                 return False
             row.live_sha256 = row.sha256
-            lifecycle.enter(session, row, DocumentState.DRAFT, self._caller)
             collection = session.get_one(CollectionRow, row.collection_id)
-            return not collection.review
+            waits = lifecycle.replaces_of_others(session, row, self._caller)
+            note = _WAITS if waits and not collection.review else ""
+            lifecycle.enter(session, row, DocumentState.DRAFT, self._caller, note)
+            return not (collection.review or waits)
 
         unreviewed = await self._platform.database.write(become_draft, workspace=self._workspace)
         if unreviewed is None:

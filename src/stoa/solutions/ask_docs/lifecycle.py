@@ -8,14 +8,14 @@ versions, whatever the index still holds. What a crash leaves behind, `settle` p
 
 from datetime import timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from stoa.base.database import new_id, now
 from stoa.base.errors import Conflict, Forbidden, NotFound
-from stoa.base.identity.caller import EDITORS, Caller
+from stoa.base.identity.caller import Caller
 from stoa.contract import Call, Platform
-from stoa.solutions.ask_docs.access import document_to_read, document_to_write
+from stoa.solutions.ask_docs.access import document_to_read, document_to_write, may_remove
 from stoa.solutions.ask_docs.memory import forget_document
 from stoa.solutions.ask_docs.schema import (
     Decide,
@@ -72,8 +72,7 @@ async def delete(call: Call, request: DocumentRequest) -> Done:
 
     def mark(session: Session) -> None:
         row, _ = document_to_write(session, call.caller, request.document)
-        own_draft = row.added_by == call.caller.user_id and row.state != DocumentState.CURRENT
-        if call.caller.role not in EDITORS and not own_draft:
+        if not may_remove(call.caller, row):
             raise Forbidden(
                 "Only editors delete documents of others, and current ones.",
                 hint="Ask an editor of the workspace.",
@@ -215,6 +214,21 @@ def _confirm(session: Session, call: Call, request: Decide) -> None:
     enter(session, row, DocumentState(row.state), call.caller, request.note)
 
 
+def replaces_of_others(session: Session, row: DocumentRow, caller: Caller) -> bool:
+    """Whether the version, once current, would take a place that the caller may not clear."""
+    return not all(may_remove(caller, each) for each in session.scalars(_older(row)))
+
+
+def _older(row: DocumentRow) -> Select[DocumentRow]:
+    """The versions that this one supersedes when it becomes current."""
+    live = (DocumentState.DRAFT, DocumentState.APPROVED, DocumentState.CURRENT)
+    return (
+        select(DocumentRow)
+        .where(DocumentRow.lineage == row.lineage, DocumentRow.version < row.version)
+        .where(DocumentRow.state.in_(live))
+    )
+
+
 def _switch(session: Session, document_id: str, caller: Caller) -> list[str]:
     """The one moment in which a version takes the other's place. Returns the ids to withdraw."""
     row = session.get(DocumentRow, document_id, with_for_update=True)
@@ -223,16 +237,7 @@ def _switch(session: Session, document_id: str, caller: Caller) -> list[str]:
     if row.state != DocumentState.APPROVED:  # overtaken by a newer version meanwhile
         return [row.id] if row.state in _OVER else []
     collection = session.get_one(CollectionRow, row.collection_id)
-    older = session.scalars(
-        select(DocumentRow)
-        .where(DocumentRow.lineage == row.lineage, DocumentRow.version < row.version)
-        .where(
-            DocumentRow.state.in_(
-                [DocumentState.DRAFT, DocumentState.APPROVED, DocumentState.CURRENT]
-            )
-        )
-        .with_for_update()
-    ).all()
+    older = session.scalars(_older(row).with_for_update()).all()
     for each in older:
         each.live_sha256 = None
         each.review_due_at = None

@@ -7,10 +7,11 @@ only inside those the operator allowed; addresses are resolved and checked befor
 import asyncio
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,11 +46,35 @@ class Found:
     reference: str
 
 
+@dataclass(frozen=True)
+class Untaken:
+    """A file or folder of a source that is there but can't be taken, and what to do about it."""
+
+    key: str
+    """As of a file found; a folder's ends in `/`, and the source's own is empty."""
+    why: str
+    hint: str = "Let the account that Stoa runs under read it."
+
+    def covers(self, key: str) -> bool:
+        """Whether the file of that key may well be there: it is this one, or lies in this folder."""
+        is_folder = not self.key or self.key.endswith("/")
+        return key == self.key or (is_folder and key.startswith(self.key))
+
+    def __str__(self) -> str:
+        return f"{self.key or 'the folder itself'} ({self.why})"
+
+
+@dataclass
+class Held:
+    """What a source holds right now."""
+
+    files: list[Found] = field(default_factory=list)
+    untaken: list[Untaken] = field(default_factory=list)
+
+
 @asynccontextmanager
-async def look(
-    settings: Settings, kind: str, location: str, branch: str
-) -> AsyncIterator[list[Found]]:
-    """The files of a source; their paths are good until the block ends. None is larger than an upload.
+async def look(settings: Settings, kind: str, location: str, branch: str) -> AsyncIterator[Held]:
+    """What a source holds; paths are good until the block ends. No file is larger than an upload.
 
     Raises:
         InvalidInput: the location may not be read, or does not hold what its kind says.
@@ -90,46 +115,69 @@ def allowed_folder(settings: Settings, location: str) -> Path:
     return folder
 
 
-async def _page(settings: Settings, url: str, scratch: Path) -> list[Found]:
+async def _page(settings: Settings, url: str, scratch: Path) -> Held:
     limits = FetchLimits(bytes=settings.upload_limit_mb * 2**20)
     try:
         fetched = await fetch(url, limits=limits, allow_private=settings.fetch_private)
     except NotFound:
-        return []  # the page is gone, and so will be its document
+        return Held()  # the page is gone, and so will be its document
     path = scratch / "page"
     await asyncio.to_thread(path.write_bytes, fetched.content)
     digest = hashlib.sha256(fetched.content).hexdigest()
-    return [Found(url, file_name(fetched), path, len(fetched.content), digest, url)]
+    return Held([Found(url, file_name(fetched), path, len(fetched.content), digest, url)])
 
 
-def _files(folder: Path, location: str, settings: Settings) -> list[Found]:
+def _files(folder: Path, location: str, settings: Settings) -> Held:
     """Every file under the folder of a kind that can be read, by path."""
     limit = settings.upload_limit_mb * 2**20
-    found: list[Found] = []
-    for path in _walk(folder):
+    held = Held()
+    for path in _walk(folder, held.untaken):
         key = path.relative_to(folder).as_posix()
-        size = path.stat().st_size
-        if size > limit:
+        try:
+            status = path.lstat()
+            if not stat.S_ISREG(status.st_mode):
+                continue
+            if status.st_size > limit:
+                why, hint = f"over {settings.upload_limit_mb} MiB", "Raise STOA_UPLOAD_LIMIT_MB."
+                held.untaken.append(Untaken(_shown(key), why, hint))
+                continue
+            if _shown(key) != key:
+                held.untaken.append(Untaken(_shown(key), "its name is no text", "Rename it."))
+                continue
+            if len(held.files) == _MOST_FILES:
+                raise TooLarge(
+                    f"The source holds more than {_MOST_FILES:,} documents.",
+                    hint="Make several sources of its parts.",
+                )
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            held.untaken.append(Untaken(_shown(key), error.strerror or "unreadable"))
             continue
-        if len(found) == _MOST_FILES:
-            raise TooLarge(
-                f"The source holds more than {_MOST_FILES:,} documents.",
-                hint="Make several sources of its parts.",
-            )
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        found.append(Found(key, path.name, path, size, digest, f"{location.rstrip('/')}/{key}"))
-    return found
+        reference = f"{location.rstrip('/')}/{key}"
+        held.files.append(Found(key, path.name, path, status.st_size, digest, reference))
+    return held
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for top, folders, names in os.walk(folder, followlinks=False):
+def _walk(folder: Path, untaken: list[Untaken]) -> Iterator[Path]:
+    """Paths named like documents, no links followed; folders that can't be listed are added up."""
+
+    def note(error: OSError) -> None:
+        top = Path(error.filename or folder)  # a disk that fails half-way names no folder
+        key = top.relative_to(folder).as_posix()
+        shown = "" if key == "." else f"{_shown(key)}/"
+        untaken.append(Untaken(shown, error.strerror or "unreadable"))
+
+    for top, folders, names in os.walk(folder, onerror=note, followlinks=False):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         for name in sorted(names):
-            path = Path(top) / name
-            wanted = name.lower().endswith(DOCUMENT_ENDINGS) and not name.startswith((".", "~$"))
-            if wanted and path.is_file() and not path.is_symlink():
-                yield path
+            if name.lower().endswith(DOCUMENT_ENDINGS) and not name.startswith((".", "~$")):
+                yield Path(top) / name
+
+
+def _shown(key: str) -> str:
+    """The key itself, where it is text; file systems keep names of any bytes."""
+    return os.fsencode(key).decode(errors="replace")
 
 
 async def _clone(settings: Settings, location: str, branch: str, scratch: Path) -> Path:

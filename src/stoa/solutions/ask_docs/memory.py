@@ -180,17 +180,23 @@ def without_documents(answer: Answer, gone: set[str]) -> Answer:
     )
 
 
+def remark_on(answer: Answer) -> str:
+    """What to say below the sentences that are left of an answer; empty where all are."""
+    return REMOVED if answer.sentences and answer.text.endswith(REMOVED) else ""
+
+
 def _is_idle(session: Session, row: ConversationRow) -> bool:
     return row.last_at < now() - timedelta(minutes=memory_of(session).idle_minutes)
 
 
 def _log(caller: Caller, asked: str, answer: Answer) -> QuestionRow:
+    """A line of the log: the words typed, not how they were understood, which is made of answers."""
     return QuestionRow(
         id=answer.turn,
         user_id=caller.user_id,
         user_name=caller.name,
         at=now(),
-        text=asked if answer.kind is AnswerKind.GREETING else answer.question,
+        text=asked,
         kind=answer.kind,
         answered_by=answer.answered_by,
         steps={step.name: step.seconds for step in answer.steps},

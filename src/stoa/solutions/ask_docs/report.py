@@ -1,7 +1,7 @@
 """The report: what was asked, what went unanswered, who asked, how fast it was and what it cost.
 
-It is made from the question log alone; answers are not in it, so a manager reads no text of a
-collection that only others may read.
+It is made from the question log alone: the words people typed, and figures. No answer is in it, nor
+what was made of one, so it quotes no collection that only others may read.
 """
 
 from collections import Counter, defaultdict
@@ -18,6 +18,7 @@ from stoa.core.language.keyphrases import key_phrases
 from stoa.solutions.ask_docs.schema import (
     AnswerKind,
     Latency,
+    Reason,
     Report,
     ReportRequest,
     TopicCount,
@@ -29,6 +30,7 @@ from stoa.solutions.ask_docs.tables import QuestionRow
 _ALIKE = 0.75
 """Cosine of two questions that ask the same in other words."""
 _MOST_GROUPS, _MOST_EXAMPLES, _MOST_GROUPED = 50, 5, 2000
+_MOST_REASONS = 50
 _TOPICS_A_WEEK = 10
 _MOST_ROWS = 50_000
 
@@ -52,6 +54,7 @@ async def report(call: Call, request: ReportRequest) -> Report:
         kinds=dict(Counter(row.kind for row in rows)),
         helpful=sum(row.helpful is True for row in rows),
         unhelpful=sum(row.helpful is False for row in rows),
+        reasons=_reasons(rows),
         unanswered=await _grouped(call, unanswered[:_MOST_GROUPED]),
         topics=_topics(rows),
         usage=_usage(rows),
@@ -59,6 +62,11 @@ async def report(call: Call, request: ReportRequest) -> Report:
         input_tokens=sum(row.input_tokens for row in rows),
         output_tokens=sum(row.output_tokens for row in rows),
     )
+
+
+def _reasons(rows: Sequence[QuestionRow]) -> list[Reason]:
+    given = [row for row in rows if row.helpful is False and row.note]
+    return [Reason(question=row.text, note=row.note, at=row.at) for row in given[:_MOST_REASONS]]
 
 
 async def _grouped(call: Call, rows: Sequence[QuestionRow]) -> list[UnansweredGroup]:

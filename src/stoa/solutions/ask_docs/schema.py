@@ -486,6 +486,14 @@ class Latency(Result):
     p95: float
 
 
+class Reason(Result):
+    """Why an answer did not help, in the words of whoever asked."""
+
+    question: str
+    note: str
+    at: datetime
+
+
 class Report(Result):
     """What was asked, what went unanswered, who asked, how fast it was and what it cost."""
 
@@ -495,6 +503,8 @@ class Report(Result):
     kinds: dict[str, int]
     helpful: int
     unhelpful: int
+    reasons: list[Reason]
+    """Newest first, of those found unhelpful."""
     unanswered: list[UnansweredGroup]
     topics: list[TopicCount]
     usage: list[Usage]

@@ -134,7 +134,7 @@ class TurnDocumentRow(WorkspaceRow, Row):
 
 
 class QuestionRow(WorkspaceRow, Row):
-    """The question log that reports are made from: figures, and the question without its answer.
+    """The question log that reports are made from: figures, and the question as it was typed.
 
     The text goes when its asker deletes the conversation; the figures stay. It has the id of its turn.
     """

@@ -4,6 +4,7 @@ from nicegui import ui
 
 from stoa.base.errors import NotFound, StoaError
 from stoa.contract import PageContext
+from stoa.solutions.ask_docs.memory import remark_on
 from stoa.solutions.ask_docs.pages.source_panel import SourcePanel
 from stoa.solutions.ask_docs.pages.words import SAMPLE_QUESTIONS, answered_by
 from stoa.solutions.ask_docs.schema import (
@@ -217,6 +218,8 @@ class _Answer:
                 self._sentence(each)
         if not answer.sentences:
             self._view.sentence(answer.text)
+        elif remark := remark_on(answer):
+            self._view.sentence(remark)
         self._view.done()
         with self._view.foot:
             self._foot(answer, rated)

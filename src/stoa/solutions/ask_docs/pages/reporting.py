@@ -6,7 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 from nicegui import ui
 
 from stoa.contract import PageContext
-from stoa.solutions.ask_docs.schema import AnswerKind, Report, ReportRequest, UnansweredGroup
+from stoa.solutions.ask_docs.schema import (
+    AnswerKind,
+    Reason,
+    Report,
+    ReportRequest,
+    UnansweredGroup,
+)
 from stoa.ui.charts import bars_over_time, ranked
 from stoa.ui.elements import dress, guarded, tag, text
 from stoa.ui.feedback import empty_state
@@ -65,6 +71,10 @@ def _content(report: Report, days: int) -> None:
                 _topics_by_week(report)
             else:
                 empty_state("No topics yet", "They show up with more questions.", symbol="topic")
+    if report.reasons:
+        with card("Why answers did not help"), tag("div", "", "stack", test="reasons"):
+            for reason in report.reasons:
+                _reason(reason)
     if report.latency:
         with card("How long it took"):
             table(
@@ -86,6 +96,14 @@ def _unanswered(group: UnansweredGroup) -> None:
         for example in group.examples[:3]:
             if example != group.question:
                 tag("span", example, "soft small wrap-anywhere")
+
+
+def _reason(reason: Reason) -> None:
+    with tag("div", "", "stack-tight"):
+        with tag("div", "", "line-split"):
+            tag("span", reason.note, "wrap-anywhere strong")
+            tag("span", ago(reason.at), "soft small")
+        tag("span", reason.question, "soft small wrap-anywhere")
 
 
 def _topics_by_week(report: Report) -> None:
