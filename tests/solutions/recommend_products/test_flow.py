@@ -144,6 +144,9 @@ async def test_a_model_that_scores_everything_the_same_is_kept_out(desk: Desk) -
 async def test_a_judgement_that_is_no_number_is_told_and_keeps_it_out(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(
+        "PYTHONPATH", str(Path(__file__).parents[3])
+    )  # its process imports the tests
     await desk.call("settings_set", models=["neumf"])
     await desk.add(shop())
 
