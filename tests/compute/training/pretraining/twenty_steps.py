@@ -97,7 +97,8 @@ def main() -> None:
     for name, case in cases.items():
         kept = Path(case["kept"]) if "kept" in case else None
         engine, told[name] = run(recipe_with(case["changes"]), world, case.get("last", STEPS), kept)
-        check_copies(engine)
+        if world.size > 1:
+            check_copies(engine)
     if world.first:
         out.write_text(json.dumps(told))
     sharding.leave()
