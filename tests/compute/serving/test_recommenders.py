@@ -173,6 +173,22 @@ def test_an_item_nobody_had_stands_among_its_like(serving: Recommending) -> None
     assert all(int(each[1:]) % 4 == 3 for each in like["items"])
 
 
+def test_a_product_that_training_never_saw_stands_among_its_like(tmp_path: Path) -> None:
+    folder = saved(neumf(SEEN), tmp_path / "model")
+    tags = [[f"genre={GENRES[each % 4]}", f"decade={each // 100}"] for each in range(ITEMS)]
+    write_attributes(folder, tags, {"new": [f"genre={GENRES[3]}"], "odd": ["genre=none has it"]})
+    serving = load(folder)
+    answer = serving.rank({"user": "u1", "items": ["odd", "new", "i1"]})
+    assert answer["unknown"] == ["odd"]
+    assert set(answer["items"][:2]) == {"new", "i1"}
+    like = serving.similar({"item": "new", "count": 5})
+    assert len(like["items"]) == 5
+    assert all(int(each[1:]) % 4 == 3 for each in like["items"])
+    with pytest.raises(NotFound):
+        serving.similar({"item": "odd"})
+    assert not {"new", "odd"} & {*serving.recommend({"user": "u1", "count": 50})["items"]}
+
+
 @pytest.mark.parametrize(
     "asked",
     [

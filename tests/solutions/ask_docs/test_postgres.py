@@ -11,9 +11,11 @@ from tests.solutions.ask_docs.conftest import LEAVE, PARKING, Desk
 QUESTION = "How many days of annual leave does every employee have?"
 
 
-@pytest.fixture
-def given(postgres_with_tables: str) -> dict[str, Any]:
-    return {"database_url": postgres_with_tables}
+@pytest.fixture(params=["LanceDB", "pgvector"])
+def given(request: pytest.FixtureRequest, postgres_with_tables: str) -> dict[str, Any]:
+    """Settings; the index is beside the database or in it."""
+    index = {"index_url": postgres_with_tables} if request.param == "pgvector" else {}
+    return {"database_url": postgres_with_tables, **index}
 
 
 @pytest.mark.slow

@@ -93,6 +93,36 @@ async def test_a_folder_that_went_missing_deletes_nothing(open_desk: Desk, folde
     assert (await open_desk.call("sources")).sources[0].problem == report.problem
 
 
+@pytest.mark.parametrize("how", ["gone", "source removed"])
+async def test_many_documents_go_with_one_purge_of_the_index(
+    how: str, open_desk: Desk, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = open_desk
+    for number in range(4):
+        (folder / f"{number}.md").write_text(f"{LEAVE}\n\nEdition {number}.")
+    source = await desk.call("source_add", kind="folder", location=str(folder))
+    await desk.call("sync", source=source.id)
+    index = desk.house.platform.knowledge._index
+    purged: list[list[str]] = []
+    delete = index.delete
+
+    async def counted(workspace: str, documents: list[str] | None = None) -> None:
+        purged.append(list(documents or []))
+        await delete(workspace, documents)
+
+    monkeypatch.setattr(index, "delete", counted)
+    if how == "gone":
+        for number in range(3):
+            (folder / f"{number}.md").unlink()
+        assert counts(await desk.call("sync", source=source.id)) == (0, 0, 3, 1, 0)
+    else:
+        await desk.call("source_remove", source=source.id, documents=True)
+    left = 1 if how == "gone" else 0
+    assert [len(documents) for documents in purged] == [4 - left]
+    assert len(await desk.rows()) == left
+    assert bool((await desk.ask(QUESTION)).passages) == bool(left)
+
+
 async def test_a_copy_within_a_source_is_the_document_that_is_there(
     open_desk: Desk, folder: Path
 ) -> None:

@@ -141,6 +141,20 @@ async def test_a_model_that_scores_everything_the_same_is_kept_out(desk: Desk) -
     assert [each.chosen for each in run.candidates] == [False, True]
 
 
+async def test_a_product_that_nobody_had_is_ranked_among_its_like(desk: Desk) -> None:
+    named = ["item,title,category", *(f"{k}{n},{k}{n},{k}" for k in "ab" for n in range(60))]
+    file = await desk.upload("products.csv", "\n".join([*named, "new,New,a"]).encode())
+    await desk.call("add_products", file=file)
+    await desk.call("settings_set", models=["ease"])
+    await desk.add(shop())
+    run = await made(desk)
+    assert run.outcome is Outcome.DEPLOYED, run.reason
+    ranked = await desk.call("rank", user="u0", items=["b1", "b2", "new"])  # u0 likes a
+    assert (ranked.items[0], ranked.unknown) == ("new", [])
+    like = await desk.call("similar", item="new", limit=5)
+    assert [each[0] for each in like.items] == ["a"] * 5
+
+
 async def test_a_judgement_that_is_no_number_is_told_and_keeps_it_out(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

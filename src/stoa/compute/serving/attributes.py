@@ -1,7 +1,7 @@
 """What is known of items beside who had them: tags such as `genre=Comedy`, in a file of the artefact.
 
 `attributes.json` is written by whoever trains, beside the model's own files. Filters go by it, and an
-item that nobody had yet is placed among those it shares rare tags with.
+item that nobody had yet is placed among those it shares rare tags with, also one that training never saw.
 """
 
 import json
@@ -19,25 +19,48 @@ NEIGHBOURS: Final = 20
 Items = NDArray[np.int64]
 
 
-def write_attributes(folder: Path, tags: Sequence[Sequence[str]]) -> None:
-    """Write the tags of every item, in the order of the model's item indices."""
+def write_attributes(
+    folder: Path,
+    tags: Sequence[Sequence[str]],
+    others: Mapping[str, Sequence[str]] | None = None,
+) -> None:
+    """Write the tags of every item, in the order of the model's item indices.
+
+    `others`: tags of items that the model does not know, by name. Those that none of its items has say
+    nothing, and are left out.
+    """
     names = sorted({tag for each in tags for tag in each})
     places = {name: place for place, name in enumerate(names)}
-    rows = [sorted(places[tag] for tag in set(each)) for each in tags]
-    (folder / FILE).write_text(json.dumps({"tags": names, "items": rows}), encoding="utf-8")
+
+    def row(given: Sequence[str]) -> list[int]:
+        return sorted(places[tag] for tag in set(given) if tag in places)
+
+    described = {name: row(given) for name, given in (others or {}).items()}
+    written = {
+        "tags": names,
+        "items": [row(each) for each in tags],
+        "others": {name: found for name, found in described.items() if found},
+    }
+    (folder / FILE).write_text(json.dumps(written), encoding="utf-8")
 
 
 class Attributes:
     """Tags of items, and items of tags."""
 
     def __init__(
-        self, item_count: int, names: Sequence[str], rows: Sequence[Sequence[int]]
+        self,
+        item_count: int,
+        names: Sequence[str],
+        rows: Sequence[Sequence[int]],
+        others: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         if len(rows) != item_count:
             raise InvalidInput(
                 f"Attributes of {len(rows)} items for a model of {item_count}.",
                 hint="Write the attributes with the items of the same training.",
             )
+        self.others: Mapping[str, Sequence[int]] = others or {}
+        """Tags of items that the model does not know, by name."""
         self._item_count = item_count
         self._rows = rows
         self._places = {name: place for place, name in enumerate(names)}
@@ -56,7 +79,7 @@ class Attributes:
             return cls(item_count, (), [()] * item_count)
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            return cls(item_count, found["tags"], found["items"])
+            return cls(item_count, found["tags"], found["items"], found.get("others"))
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise InvalidInput(
                 "The attributes of this model can't be read.", hint="Train it again."

@@ -135,6 +135,9 @@ class Recommending:
             near = self._attributes.likeness(self._attributes.places(tags))
             return self._told(self._of_likeness(near, payload, [], count))
         place = self._items.get(str(name))
+        if place is None and str(name) in self._attributes.others:
+            near = self._attributes.likeness(self._attributes.others[str(name)])
+            return self._told(self._of_likeness(near, payload, [], count))
         if place is None:
             raise NotFound(f"There is no item '{str(name)[:80]}'.", hint="Name one of the model.")
         near = self._likeness(place)
@@ -187,15 +190,18 @@ class Recommending:
         known: list[str],
         scores: Scores,
     ) -> tuple[list[str], Scores]:
-        """Items outside the catalogue that the call describes by tags."""
+        """Items that the model does not know, where the call or the catalogue describes them by tags."""
         tags = payload.get("tags") or {}
         if not isinstance(tags, dict):
             raise InvalidInput("'tags' is not an object of lists.", hint=_HINT)
         names, more = [], []
         for name in dict.fromkeys(_words(payload, "items")):
-            if name in self._items or name not in tags:
+            if name in self._items:
                 continue
-            near = self._attributes.nearest(self._attributes.places(tags[name]), self._had)
+            described = self._attributes.others.get(name, ())
+            if name in tags:
+                described = self._attributes.places(tags[name])
+            near = self._attributes.nearest(described, self._had)
             if len(near):
                 names.append(name)
                 more.append(self._plain(user, history, near).mean())

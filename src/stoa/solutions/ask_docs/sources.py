@@ -123,8 +123,8 @@ async def source_remove(call: Call, request: RemoveSource) -> Done:
         return [document.id for document in documents]
 
     touched = await call.platform.database.write(remove, workspace=call.caller.workspace_id)
-    for document in touched if request.documents else []:
-        await lifecycle.settle(call.platform, call.caller, document)
+    if request.documents:
+        await lifecycle.remove_deleted(call.platform, call.caller, touched)
     return Done(id=request.source)
 
 
@@ -305,8 +305,7 @@ class _Sync:
 
         platform = self._call.platform
         marked = await platform.database.write(mark, workspace=self._caller.workspace_id)
-        for document in marked:
-            await lifecycle.settle(platform, self._caller, document)
+        await lifecycle.remove_deleted(platform, self._caller, marked)
         return len(marked)
 
     async def note(self, problem: str, hint: str) -> bool:

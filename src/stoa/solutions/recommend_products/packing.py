@@ -1,6 +1,7 @@
 """A trained model as it is registered: its files, and beside them what the catalogue says of its items.
 
-The tags are what filters go by, and what places an item among others before anybody has had it.
+The tags are what filters go by, and what places an item among others before anybody has had it: products
+that nobody had when the model was trained are packed with theirs, so that they can be ranked.
 """
 
 import json
@@ -29,7 +30,9 @@ def pack(trained: Path, folder: Path, attributes: Mapping[str, Mapping[str, str]
     shutil.copytree(inside if inside.is_dir() else trained, folder)
     items = ids_of(folder)["items"]
     telling = _telling(attributes)
-    write_attributes(folder, [_tags(attributes.get(item, {}), telling) for item in items])
+    known = set(items)
+    others = {name: _tags(each, telling) for name, each in attributes.items() if name not in known}
+    write_attributes(folder, [_tags(attributes.get(item, {}), telling) for item in items], others)
 
 
 def ids_of(folder: Path) -> dict[str, list[str]]:
