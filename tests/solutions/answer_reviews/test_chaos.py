@@ -230,7 +230,7 @@ async def test_two_workers_on_postgresql(tmp_path: Path, alice: Caller) -> None:
 
 @pytest.mark.usefixtures("_hurried")
 async def test_one_process_on_sqlite(tmp_path: Path, alice: Caller) -> None:
-    """150 with one process that is killed again and again."""
+    """160 with one process that is killed again and again."""
     chance = random.Random(7)
     home = tmp_path / "home"
     home.mkdir()
@@ -248,5 +248,5 @@ async def test_one_process_on_sqlite(tmp_path: Path, alice: Caller) -> None:
                     await asyncio.to_thread(workers.kill, "only")
                     await asyncio.to_thread(workers.start, "only")
 
-            await storm(house, alice, 150, trouble)
+            await storm(house, alice, 160, trouble)
             assert workers.kills >= 3
