@@ -296,7 +296,7 @@ class Records:
         def read(session: Session) -> Live[T]:
             waiting = session.scalars(_outside(workspace, space, collections)).one()
             rows = session.execute(_published(workspace, ids, collections, documents))
-            found = {row.id: Passage(**row._mapping) for row in rows}
+            found = {row.id: _passage(row) for row in rows}
             chosen = choose(session, {each.document_id for each in found.values()})
             passages = {
                 each: found[each]
@@ -410,7 +410,7 @@ def fit_title(parsed: ParsedDocument, name: str) -> str:
     return (parsed.title or name).translate(_UNFIT)[:500]
 
 
-def _passage(row: PassageRow) -> Passage:
+def _passage(row: PassageRow | sa.Row[*tuple[Any, ...]]) -> Passage:
     return Passage(
         id=row.id,
         document_id=row.document_id,

@@ -72,6 +72,8 @@ class _Asked(Generic[T]):
 class _Shown(Generic[T]):
     """What may be shown, best first."""
 
+    vector: np.ndarray
+    """The query's."""
     is_cut: bool
     """Whether an index may have more to offer."""
     best: list[tuple[Passage, Candidate]] = field(default_factory=list)
@@ -123,7 +125,7 @@ class Searcher:
         shown = await self._shown(asked, wanted)
         while len(shown.best) < limit and shown.is_cut and wanted < _MOST_CANDIDATES:
             wanted *= 4  # many windows of few passages, or much that may not be shown
-            shown = await self._shown(asked, wanted)
+            shown = await self._shown(asked, wanted, shown.vector)
         best = (await self._reranked(scope, query, shown.best))[:limit]
         beside = shown.around
         if reranks and around and best:
@@ -133,16 +135,21 @@ class Searcher:
         hits = await asyncio.to_thread(self._judge, query, best, beside)
         return [(hit, shown.chosen[hit.passage.document_id]) for hit in hits]
 
-    async def _shown(self, asked: "_Asked[T]", wanted: int) -> "_Shown[T]":
-        """The best of what either search offers with `wanted` windows, as far as it may be shown."""
+    async def _shown(
+        self, asked: "_Asked[T]", wanted: int, known: np.ndarray | None = None
+    ) -> "_Shown[T]":
+        """The best of what either search offers with `wanted` windows, as far as it may be shown.
+
+        `known`: the query's vector, where it was made before.
+        """
         space = await self._indexer.space()
         by_words, (vector, by_meaning) = await asyncio.gather(
             self._by_words(asked.scope, asked.query, wanted if asked.mode != "vector" else 0),
-            self._by_meaning(asked.scope, asked.query, wanted if asked.mode != "keyword" else 0),
+            self._by_meaning(asked, wanted if asked.mode != "keyword" else 0, known),
         )
         ordered = fuse(by_words, by_meaning)
         near = {each.id: each.vector for each in by_words if each.vector is not None}
-        shown: _Shown[T] = _Shown(is_cut=wanted in (len(by_words), len(by_meaning)))
+        shown: _Shown[T] = _Shown(vector, wanted in (len(by_words), len(by_meaning)))
         at_once = asked.most + _SPARE
         for first in range(0, max(len(ordered), 1), at_once):
             some = ordered[first : first + at_once]
@@ -190,13 +197,16 @@ class Searcher:
         return await self._indexer.index.keyword(scope, " ".join(asked), wanted)
 
     async def _by_meaning(
-        self, scope: Scope, query: str, wanted: int
+        self, asked: "_Asked[T]", wanted: int, vector: np.ndarray | None
     ) -> tuple[np.ndarray, list[Found]]:
         """The query's vector, and what lies near it."""
-        vectors = await self._models.embed([query], workspace=scope.workspace, kind="query")
+        if vector is None:
+            [vector] = await self._models.embed(
+                [asked.query], workspace=asked.scope.workspace, kind="query"
+            )
         if not wanted:
-            return vectors[0], []
-        return vectors[0], await self._indexer.index.vector(scope, vectors[0], wanted)
+            return vector, []
+        return vector, await self._indexer.index.vector(asked.scope, vector, wanted)
 
     async def _compare(
         self,
