@@ -41,7 +41,7 @@ RECIPES: dict[str, ModelRecipe] = {
     "ials": IalsRecipe(),
     "neumf": NeuralRecipe(),
     "neumf_pretrained": NeuralRecipe(
-        factor_num=64, num_layers=2, pretrain=3, pretrain_gmf=12, epochs=3
+        factor_num=64, num_layers=2, dropout=0.3, pretrain=4, pretrain_gmf=20, epochs=4
     ),
     "blend": BlendRecipe(parts=(EaseRecipe(), IalsRecipe())),
 }
