@@ -24,6 +24,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -57,6 +58,15 @@ class Figures:
     hit_5: float
     hit_10: float
     reciprocal_rank: float
+    count: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % of hit@5 by Wilson's score: questions are few."""
+        z, share, count = 1.96, self.hit_5, self.count
+        middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+        half = z * sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
+        return middle - half, middle + half
 
     def __str__(self) -> str:
         return (
@@ -103,6 +113,7 @@ def grade(asked: list[Question], rankings: Iterable[list[tuple[str, int]]]) -> F
         sum(0 < rank <= 5 for rank in ranks) / count,
         sum(0 < rank <= 10 for rank in ranks) / count,
         sum(1 / rank for rank in ranks if rank) / count,
+        count,
     )
 
 
@@ -199,7 +210,9 @@ def main() -> None:
         modes["hybrid, no tables"] = plain["hybrid"]
     for name, figures in modes.items():
         print(f"{name:24} {figures}")
-        record(f"retrieval hit@5, {name}", figures.hit_5, "", "BM25", peer.hit_5, note)
+        low, high = figures.interval
+        interval = f"{note}; 95 %: {low:.3f} to {high:.3f}"
+        record(f"retrieval hit@5, {name}", figures.hit_5, "", "BM25", peer.hit_5, interval)
 
 
 def _scanned(data: Path, half: str, count: int) -> None:
