@@ -34,16 +34,19 @@ from stoa.compute.training.recommenders.recipes import (
 
 USERS, ITEMS = 6040, 3706
 _HOLD_OUT_SEED = 7
+WIDE = IalsRecipe(
+    dimensions=192, regularisation=0.007
+)  # held out, the best of six sizes and weights
 RECIPES: dict[str, ModelRecipe] = {
     "popularity": PopularityRecipe(),
     "item_knn": ItemKnnRecipe(),
     "ease": EaseRecipe(),
-    "ials": IalsRecipe(),
+    "ials": WIDE,
     "neumf": NeuralRecipe(),
     "neumf_pretrained": NeuralRecipe(
         factor_num=64, num_layers=2, dropout=0.3, pretrain=4, pretrain_gmf=20, epochs=4
     ),
-    "blend": BlendRecipe(parts=(EaseRecipe(), IalsRecipe())),
+    "blend": BlendRecipe(parts=(EaseRecipe(), WIDE)),
 }
 PUBLISHED = {
     "neumf": ("He et al. 2017, 32 factors, not pretrained", 0.701, 0.425),
