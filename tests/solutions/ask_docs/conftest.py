@@ -4,6 +4,7 @@ The embedder is the hashed one unless a test says otherwise: it loads at once, a
 look at does not depend on how well meaning is compared.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from stoa.base.settings import Settings
 from stoa.dispatch import Dispatcher
 from stoa.solutions.ask_docs.schema import Answer, AskEvent, DocumentView, Receipt
 from stoa.solutions.ask_docs.tables import DocumentRow
+from tests.http_server import answering
+from tests.solutions.ask_docs.places import Pages, git
 
 LEAVE = """# Leave policy
 
@@ -112,3 +115,34 @@ def desk(house: Dispatcher, alice: Caller) -> Desk:
 def other(house: Dispatcher, bob: Caller) -> Desk:
     """Bob, owner of workspace_b."""
     return Desk(house, bob)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "shared" / "wiki"
+    made.mkdir(parents=True)
+    return made
+
+
+@pytest.fixture
+async def open_desk(desk: Desk) -> Desk:
+    """A desk whose collection needs no review."""
+    await desk.call("collections")
+    await desk.call("collection_set", collection="General", review=False)
+    return desk
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    made = tmp_path / "shared" / "repository"
+    made.mkdir(parents=True)
+    git(made, "init", "--quiet", "--initial-branch", "main")
+    return made
+
+
+@pytest.fixture
+def web() -> Iterator[str]:
+    """Address of a server of web pages; it begins with none."""
+    Pages.pages.clear()
+    with answering(Pages) as address:
+        yield address
