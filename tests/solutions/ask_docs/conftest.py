@@ -21,7 +21,7 @@ from stoa.dispatch import Dispatcher
 from stoa.solutions.ask_docs.schema import Answer, AskEvent, DocumentView, Receipt
 from stoa.solutions.ask_docs.tables import DocumentRow, QuestionRow
 from tests.http_server import answering
-from tests.solutions.ask_docs.places import Pages, git
+from tests.solutions.ask_docs.places import GitServer, Pages, git
 
 LEAVE = """# Leave policy
 
@@ -181,3 +181,12 @@ def web() -> Iterator[str]:
     Pages.pages.clear()
     with answering(Pages) as address:
         yield address
+
+
+@pytest.fixture
+def git_host(repository: Path) -> Iterator[str]:
+    """Address of a server of git over HTTP, with the repository on it; nobody's copy on this machine."""
+    GitServer.root = repository.parent
+    GitServer.asked.clear()
+    with answering(GitServer) as address:
+        yield f"{address}/{repository.name}/.git"

@@ -9,7 +9,7 @@ from stoa.base.errors import InvalidInput
 from stoa.base.settings import Settings
 from stoa.solutions.ask_docs.looking import look
 from tests.solutions.ask_docs.conftest import LEAVE
-from tests.solutions.ask_docs.places import commit
+from tests.solutions.ask_docs.places import GitServer, Pages, commit
 
 
 @pytest.fixture
@@ -50,4 +50,23 @@ async def test_repositories_elsewhere_are_refused(tmp_path: Path, location: str)
     strict = Settings.load(home=tmp_path / "home")
     with pytest.raises(InvalidInput):
         async with look(strict, "git", location, ""):
+            pass
+
+
+async def test_a_private_host_is_not_asked_for_a_repository(
+    repository: Path, git_host: str, tmp_path: Path
+) -> None:
+    (repository / "leave.md").write_text(LEAVE)
+    commit(repository)
+    with pytest.raises(InvalidInput, match="private") as refused:
+        async with look(Settings.load(home=tmp_path / "home"), "git", git_host, ""):
+            pass
+    assert "STOA_FETCH_PRIVATE" in refused.value.hint
+    assert GitServer.asked == []
+
+
+async def test_a_host_that_sends_elsewhere_is_not_followed(web: str, settings: Settings) -> None:
+    Pages.pages["/docs.git/info/refs?service=git-upload-pack"] = (302, "http://10.0.0.1/x")
+    with pytest.raises(InvalidInput, match="can't be read"):
+        async with look(settings, "git", f"{web}/docs.git", ""):
             pass

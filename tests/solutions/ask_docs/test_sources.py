@@ -1,12 +1,23 @@
 """Sources are added where one may write and the operator allows it, looked at by the clock, and removed."""
 
 import asyncio
+import shutil
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from stoa.app.house import at_work
+from stoa.base.database import now
 from stoa.base.errors import Forbidden, InvalidInput
+from stoa.base.identity.caller import Caller
+from stoa.base.secrets import private_folder
+from stoa.base.settings import Settings
+from stoa.solutions.ask_docs.schema import SourceView
+from stoa.solutions.ask_docs.tables import SourceRow
+from stoa.wiring import build
 from tests.solutions.ask_docs.conftest import LEAVE, PARKING, Desk
 from tests.solutions.ask_docs.places import Pages, counts, html
 
@@ -63,6 +74,50 @@ async def test_due_sources_are_synced_by_the_clock(open_desk: Desk, folder: Path
     report = await open_desk.call("sync_due")
     assert [counts(each) for each in report.synced] == [(1, 0, 0, 0, 0)]
     assert (await open_desk.call("sync_due")).synced == []  # not due again yet
+
+
+async def test_the_clock_of_a_working_house_looks_at_sources(
+    settings: Settings, sqlite_template: Path, alice: Caller, folder: Path
+) -> None:
+    private_folder(settings.home)
+    shutil.copy(sqlite_template, settings.home / "stoa.sqlite")
+    house = build(settings)
+    desk, platform = Desk(house, alice), house.platform
+    schedules = platform.flows._schedules
+
+    async def looked(after: datetime) -> SourceView:
+        """The source once it was looked at since then: nobody here calls for it."""
+        while True:
+            view: SourceView = (await desk.call("sources")).sources[0]
+            if view.last_at and view.last_at > after:
+                return view
+            await asyncio.sleep(0.05)
+
+    (folder / "leave.md").write_text(LEAVE)
+    started = now()
+    await desk.call("source_add", kind="folder", location=str(folder), every_minutes=5)
+    schedules._checked -= timedelta(minutes=5)  # as if begun before the tick that was last
+    try:
+        async with at_work(house):
+            first = await looked(started)
+            assert (first.documents, first.problem) == (1, "")
+            [draft] = await desk.rows()
+
+            (folder / "leave.md").write_text(LEAVE.replace("25", "28"))
+            await platform.database.write(
+                lambda session: session.execute(
+                    update(SourceRow).values(next_at=SourceRow.last_at)
+                ),
+                workspace=alice.workspace_id,
+            )
+            schedules._checked -= timedelta(minutes=10)
+            assert first.last_at
+            await looked(first.last_at)
+            assert (await desk.rows())[-1].sha256 != draft.sha256
+            ran = [run for run in await platform.flows.list(alice) if run.operation == "sync_due"]
+            assert {run.started_by for run in ran} == {"stoa"}
+    finally:
+        platform.database.close()
 
 
 async def test_a_source_that_is_removed_meanwhile_stops_no_other(

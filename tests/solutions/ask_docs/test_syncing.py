@@ -9,7 +9,7 @@ import pytest
 from stoa.base.settings import Settings
 from stoa.solutions.ask_docs.schema import AnswerKind
 from tests.solutions.ask_docs.conftest import LEAVE, PARKING, Desk
-from tests.solutions.ask_docs.places import Pages, commit, counts, html
+from tests.solutions.ask_docs.places import GitServer, Pages, commit, counts, html
 
 QUESTION = "How many days of annual leave does every employee have?"
 
@@ -261,6 +261,37 @@ async def test_a_repository_is_followed(open_desk: Desk, repository: Path) -> No
     (repository / "parking.md").unlink()
     commit(repository)
     assert counts(await desk.call("sync", source=source.id)) == (0, 1, 1, 0, 0)
+    assert "28 days" in (await desk.ask(QUESTION)).text
+
+
+async def test_a_repository_elsewhere_is_followed(
+    open_desk: Desk, repository: Path, git_host: str
+) -> None:
+    desk = open_desk
+    (repository / "docs").mkdir()
+    (repository / "docs" / "leave.md").write_text(LEAVE)
+    (repository / "parking.md").write_text(PARKING)
+    commit(repository)
+    source = await desk.call("source_add", kind="git", location=git_host)
+    assert counts(await desk.call("sync", source=source.id)) == (2, 0, 0, 0, 0)
+    answer = await desk.ask(QUESTION)
+    assert "25 days" in answer.text
+    assert answer.sentences[0].citations[0].reference == f"{git_host}/docs/leave.md"
+    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 0, 2, 0)
+
+    (repository / "docs" / "leave.md").write_text(LEAVE.replace("25", "28"))
+    (repository / "parking.md").unlink()
+    commit(repository)
+    assert counts(await desk.call("sync", source=source.id)) == (0, 1, 1, 0, 0)
+    assert "28 days" in (await desk.ask(QUESTION)).text
+    assert [row.name for row in await desk.rows() if row.state == "current"] == ["leave.md"]
+    assert any(path.endswith("/git-upload-pack") for path in GitServer.asked)
+
+    os.rename(repository, repository.with_name("moved"))
+    report = await desk.call("sync", source=source.id)
+    assert counts(report) == (0, 0, 0, 0, 0)
+    assert "not found" in report.problem
+    assert report.hint
     assert "28 days" in (await desk.ask(QUESTION)).text
 
 
