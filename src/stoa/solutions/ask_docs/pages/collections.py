@@ -15,7 +15,7 @@ from stoa.solutions.ask_docs.schema import (
     ListCollections,
 )
 from stoa.ui.elements import button, dress, say, tag, text
-from stoa.ui.feedback import chip, confirm, dialog_with, empty_state, error_notice
+from stoa.ui.feedback import chip, confirm, dialog_with, empty_state, error_notice, notice
 from stoa.ui.frame import card, count
 
 
@@ -86,9 +86,13 @@ class _Collections:
     def _form(self, dialog: ui.dialog, view: CollectionView | None) -> None:
         name = ui.input("Name", value=view.name if view else "").props("outlined maxlength=80")
         dress(name, test="collection-name")
-        readers = _principals("Who may read", view.readers if view else ["everyone"])
+        readers = _principals(
+            "Who may read", view.readers if view else ["everyone"], test="readers"
+        )
         writers = _principals(
-            "Who may add documents", view.writers if view else ["role:owner", "role:editor"]
+            "Who may add documents",
+            view.writers if view else ["role:owner", "role:editor"],
+            test="writers",
         )
         review = ui.switch(
             "Documents count only after a review", value=view.review if view else True
@@ -99,13 +103,17 @@ class _Collections:
 
         async def save() -> None:
             given = {
-                "name": name.value,
+                "name": (name.value or "").strip(),
                 "readers": list(readers.value),
                 "writers": list(writers.value),
                 "review": bool(review.value),
                 "review_days": int(days.value or 365),
             }
             trouble.clear()
+            if not given["name"]:
+                with trouble:
+                    notice("What is it called?", "Give it a name.", tone="bad", test="error")
+                return
             try:
                 await self._save(view, given)
             except StoaError as error:
@@ -127,9 +135,9 @@ class _Collections:
             await self._context.call("collection_set", {"collection": view.id, **given})
 
 
-def _principals(label: str, value: list[str]) -> ui.select:
+def _principals(label: str, value: list[str], *, test: str) -> ui.select:
     options = PRINCIPALS | {each: principal(each) for each in value}
     element = ui.select(
         options, value=value, multiple=True, label=label, new_value_mode="add-unique"
     )
-    return element.props("outlined use-chips")
+    return dress(element.props("outlined use-chips"), test=test)
