@@ -191,20 +191,25 @@ def test_a_closed_collection_is_not_there_for_others(office: Office, visit: Any)
     for tab in ("review", "sources", "report"):
         assert hers.get_by_test_id(f"tab-{tab}").count() == 0
     hers.get_by_test_id("tab-documents").click()
-    hers.get_by_test_id("documents").wait_for()
-    assert hers.get_by_text("merger").count() == 0
+    hers.get_by_label("Find").fill("merger")
+    hers.get_by_text("Look for other words").wait_for()
+    assert hers.get_by_test_id("documents").get_by_text("merger").count() == 0
     answer = ask(hers, "When is the merger?")
     answer.get_by_test_id("not-found").wait_for()
     assert "May" not in answer.inner_text()
 
+    page.reload()
+    live(page)
+    assert page.get_by_test_id("suggestion").count() == 0, "the sample's questions are not theirs"
     row = _collection(page, name)
     row.get_by_test_id("edit-collection").click()
     page.get_by_test_id("readers").click()
-    page.get_by_role("option", name="Members").click()
+    page.get_by_role("option", name="Mia").click()
     page.keyboard.press("Escape")
     page.get_by_test_id("save-collection").click()
-    row.get_by_text("Read by: Owners, Members").wait_for()
+    row.get_by_text("Read by: Owners, Mia").wait_for()
     assert "May" in ask(hers, "In which month is the merger?").inner_text()
+    _collection(hers, name).get_by_text("Read by: Owners, Mia").wait_for()
 
 
 def _collection(page: Any, name: str) -> Any:

@@ -90,10 +90,19 @@ class CollectionView(Result):
     """Whether the caller may add documents."""
 
 
+class Person(Result):
+    """Somebody of the workspace."""
+
+    id: str
+    name: str
+
+
 class Collections(Result):
     """The collections one may read, by name."""
 
     collections: list[CollectionView]
+    people: list[Person]
+    """By name: those who read or write one of them by name, and for editors everybody."""
 
 
 # --- documents -------------------------------------------------------------------------------
