@@ -17,6 +17,15 @@ def given(tmp_path: Path) -> dict[str, Any]:
     return {"source_folders": str(tmp_path / "shared"), "fetch_private": True}
 
 
+async def test_every_kind_that_is_read_is_looked_for(folder: Path, settings: Settings) -> None:
+    """Those that the guide names, and no others; what a file really is, its content says later."""
+    named = ["pdf", "docx", "pptx", "xlsx", "html", "htm", "md", "csv", "txt"]
+    for ending in [*named, "py", "jpg", "zip"]:
+        (folder / f"a.{ending}").write_bytes(b"words")
+    async with look(settings, "folder", str(folder), "") as held:
+        assert {each.name for each in held.files} == {f"a.{ending}" for ending in named}
+
+
 async def test_nothing_of_a_repository_is_run(
     repository: Path, settings: Settings, tmp_path: Path
 ) -> None:

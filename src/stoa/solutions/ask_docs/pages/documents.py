@@ -68,7 +68,7 @@ class _Intake:
             UploadZone(
                 self._uploaded,
                 accept=DOCUMENT_ENDINGS,
-                note="PDF, Word, PowerPoint, Excel, HTML, Markdown or text; scanned pages are read, too",
+                note="PDF, Word, PowerPoint, Excel, HTML, Markdown, CSV or text; scanned pages are read, too",
             )
             with tag("form", "", "line") as form:
                 address = ui.input("Or the address of a web page").props("outlined dense type=url")
