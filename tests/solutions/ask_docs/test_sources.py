@@ -1,256 +1,30 @@
-"""Folders, web pages and git repositories: what is new comes in, what changed replaces, what is gone goes."""
+"""Sources are added where one may write and the operator allows it, looked at by the clock, and removed."""
 
 import asyncio
-import os
-import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import shutil
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from stoa.app.house import at_work
+from stoa.base.database import now
 from stoa.base.errors import Forbidden, InvalidInput
+from stoa.base.identity.caller import Caller
+from stoa.base.secrets import private_folder
 from stoa.base.settings import Settings
-from stoa.solutions.ask_docs.looking import look
-from stoa.solutions.ask_docs.schema import AnswerKind
+from stoa.solutions.ask_docs.schema import SourceView
+from stoa.solutions.ask_docs.tables import SourceRow
+from stoa.wiring import build
 from tests.solutions.ask_docs.conftest import LEAVE, PARKING, Desk
-
-QUESTION = "How many days of annual leave does every employee have?"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "shared" / "wiki"
-    made.mkdir(parents=True)
-    return made
+from tests.solutions.ask_docs.places import Pages, counts, html
 
 
 @pytest.fixture
 def given(tmp_path: Path) -> dict[str, Any]:
     return {"source_folders": str(tmp_path / "shared"), "fetch_private": True}
-
-
-@pytest.fixture
-async def open_desk(desk: Desk) -> Desk:
-    """A desk whose collection needs no review."""
-    await desk.call("collections")
-    await desk.call("collection_set", collection="General", review=False)
-    return desk
-
-
-def counts(report: Any) -> tuple[int, int, int, int, int]:
-    return report.added, report.changed, report.deleted, report.unchanged, report.failed
-
-
-@pytest.mark.slow
-async def test_a_folder_is_followed(open_desk: Desk, folder: Path) -> None:
-    desk = open_desk
-    (folder / "leave.md").write_text(LEAVE)
-    (folder / "deep").mkdir()
-    (folder / "deep" / "parking.md").write_text(PARKING)
-    (folder / "picture.jpg").write_bytes(b"no document")
-    (folder / ".hidden.md").write_text("# Hidden\n\nNobody reads this.")
-    source = await desk.call("source_add", kind="folder", location=str(folder))
-    assert counts(await desk.call("sync", source=source.id)) == (2, 0, 0, 0, 0)
-    assert "25 days" in (await desk.ask(QUESTION)).text
-    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 0, 2, 0)
-
-    (folder / "leave.md").write_text(LEAVE.replace("25", "28"))
-    assert counts(await desk.call("sync", source=source.id)) == (0, 1, 0, 1, 0)
-    assert "28 days" in (await desk.ask(QUESTION)).text
-
-    (folder / "leave.md").unlink()
-    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 1, 1, 0)
-    assert (await desk.ask(QUESTION)).kind is AnswerKind.NOT_FOUND
-    assert [row.name for row in await desk.rows()] == ["parking.md"]
-
-    (folder / "deep" / "parking.md").rename(folder / "cars.md")
-    assert counts(await desk.call("sync", source=source.id)) == (1, 0, 1, 0, 0)
-    listed = (await desk.call("sources")).sources[0]
-    assert (listed.documents, listed.problem) == (1, "")
-    assert listed.next_at > listed.last_at
-
-
-async def test_drafts_from_a_source_wait_for_review(desk: Desk, folder: Path) -> None:
-    (folder / "leave.md").write_text(LEAVE)
-    source = await desk.call("source_add", kind="folder", location=str(folder))
-    await desk.call("sync", source=source.id)
-    draft = (await desk.call("list", due=True)).documents[0]
-    await desk.call("reject", document=draft.id)
-    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 0, 1, 0)  # stays rejected
-
-
-async def test_a_folder_that_went_missing_deletes_nothing(open_desk: Desk, folder: Path) -> None:
-    (folder / "leave.md").write_text(LEAVE)
-    source = await open_desk.call("source_add", kind="folder", location=str(folder))
-    await open_desk.call("sync", source=source.id)
-    os.rename(folder, folder.with_name("unmounted"))  # a lost mount
-    report = await open_desk.call("sync", source=source.id)
-    assert report.problem
-    assert "25 days" in (await open_desk.ask(QUESTION)).text
-    assert (await open_desk.call("sources")).sources[0].problem == report.problem
-
-
-@pytest.mark.parametrize("how", ["gone", "source removed"])
-async def test_many_documents_go_with_one_purge_of_the_index(
-    how: str, open_desk: Desk, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk = open_desk
-    for number in range(4):
-        (folder / f"{number}.md").write_text(f"{LEAVE}\n\nEdition {number}.")
-    source = await desk.call("source_add", kind="folder", location=str(folder))
-    await desk.call("sync", source=source.id)
-    index = desk.house.platform.knowledge._index
-    purged: list[list[str]] = []
-    delete = index.delete
-
-    async def counted(workspace: str, documents: list[str] | None = None) -> None:
-        purged.append(list(documents or []))
-        await delete(workspace, documents)
-
-    monkeypatch.setattr(index, "delete", counted)
-    if how == "gone":
-        for number in range(3):
-            (folder / f"{number}.md").unlink()
-        assert counts(await desk.call("sync", source=source.id)) == (0, 0, 3, 1, 0)
-    else:
-        await desk.call("source_remove", source=source.id, documents=True)
-    left = 1 if how == "gone" else 0
-    assert [len(documents) for documents in purged] == [4 - left]
-    assert len(await desk.rows()) == left
-    assert bool((await desk.ask(QUESTION)).passages) == bool(left)
-
-
-async def test_a_copy_within_a_source_is_the_document_that_is_there(
-    open_desk: Desk, folder: Path
-) -> None:
-    desk = open_desk
-    (folder / "leave.md").write_text(LEAVE)
-    (folder / "leave copy.md").write_text(LEAVE)
-    source = await desk.call("source_add", kind="folder", location=str(folder))
-    assert counts(await desk.call("sync", source=source.id)) == (1, 0, 0, 1, 0)
-    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 0, 2, 0)
-    [row] = await desk.rows()
-    (folder / row.source_key).unlink()  # the other takes its place
-    assert counts(await desk.call("sync", source=source.id)) == (1, 0, 1, 0, 0)
-    assert "25 days" in (await desk.ask(QUESTION)).text
-
-
-async def test_a_file_that_became_a_copy_leaves_no_old_words(open_desk: Desk, folder: Path) -> None:
-    desk = open_desk
-    await desk.add("parking by hand.md", PARKING)
-    (folder / "leave.md").write_text(LEAVE)
-    source = await desk.call("source_add", kind="folder", location=str(folder))
-    await desk.call("sync", source=source.id)
-    (folder / "leave.md").write_text(PARKING)
-    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 1, 1, 0)
-    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 0, 1, 0)
-    assert [row.name for row in await desk.rows()] == ["parking by hand.md"]
-
-
-async def test_a_copy_of_a_draft_takes_nothing_away(open_desk: Desk, folder: Path) -> None:
-    desk = open_desk
-    (folder / "leave.md").write_text(LEAVE)
-    source = await desk.call("source_add", kind="folder", location=str(folder))
-    await desk.call("sync", source=source.id)
-    await desk.call("collection_set", collection="General", review=True)
-    await desk.add("parking by hand.md", PARKING)
-    (folder / "leave.md").write_text(PARKING)
-    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 0, 1, 0)
-    assert "25 days" in (await desk.ask(QUESTION)).text
-
-
-async def test_two_files_that_changed_places_are_both_kept(open_desk: Desk, folder: Path) -> None:
-    (folder / "a.md").write_text(LEAVE)
-    (folder / "b.md").write_text(PARKING)
-    source = await open_desk.call("source_add", kind="folder", location=str(folder))
-    await open_desk.call("sync", source=source.id)
-    (folder / "a.md").write_text(PARKING)
-    (folder / "b.md").write_text(LEAVE)
-    assert (await open_desk.call("sync", source=source.id)).deleted == 0
-    assert {row.state for row in await open_desk.rows()} == {"current"}
-
-
-async def test_a_folder_that_is_suddenly_empty_is_not_believed(
-    open_desk: Desk, folder: Path
-) -> None:
-    (folder / "leave.md").write_text(LEAVE)
-    source = await open_desk.call("source_add", kind="folder", location=str(folder))
-    assert not (await open_desk.call("sync", source=source.id)).problem
-    (folder / "leave.md").unlink()  # what an unmounted share looks like
-    report = await open_desk.call("sync", source=source.id)
-    assert counts(report) == (0, 0, 0, 1, 0)
-    assert "nothing" in report.problem
-    assert "source_remove" in report.hint
-    assert "25 days" in (await open_desk.ask(QUESTION)).text
-    (folder / "leave.md").write_text(LEAVE)
-    assert not (await open_desk.call("sync", source=source.id)).problem
-
-
-async def test_a_file_that_grew_too_large_keeps_its_document(
-    open_desk: Desk, folder: Path, settings: Settings
-) -> None:
-    (folder / "leave.md").write_text(LEAVE)
-    (folder / "parking.md").write_text(PARKING)
-    source = await open_desk.call("source_add", kind="folder", location=str(folder))
-    await open_desk.call("sync", source=source.id)
-    os.truncate(folder / "leave.md", settings.upload_limit_mb * 2**20 + 1)
-    report = await open_desk.call("sync", source=source.id)
-    assert counts(report) == (0, 0, 0, 2, 0)
-    assert "leave.md" in report.problem
-    assert "STOA_UPLOAD_LIMIT_MB" in report.hint
-    assert (await open_desk.call("sources")).sources[0].problem == report.problem
-    assert "25 days" in (await open_desk.ask(QUESTION)).text
-
-
-async def test_what_can_not_be_read_keeps_its_documents(
-    open_desk: Desk, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The refusals come from here: tests may run as root, whom no permission stops."""
-    for name in ("leave.md", "deep/parking.md", "deep/er/parking.md", "deeper.md"):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(f"{LEAVE}\nKept as {name}.\n")
-    source = await open_desk.call("source_add", kind="folder", location=str(folder))
-    await open_desk.call("sync", source=source.id)
-    (folder / "deeper.md").unlink()  # this one is gone, and near the folder in name alone
-    closed = {str(folder / "deep"), str(folder / "leave.md")}
-    scandir, opened = os.scandir, Path.open
-
-    def refuse(path: Any) -> None:
-        if str(path) in closed:
-            raise PermissionError(13, "Permission denied", str(path))
-
-    def closed_scandir(path: Any) -> Any:
-        refuse(path)
-        return scandir(path)
-
-    def closed_open(path: Path, *arguments: Any, **more: Any) -> Any:
-        refuse(path)
-        return opened(path, *arguments, **more)
-
-    monkeypatch.setattr(os, "scandir", closed_scandir)
-    monkeypatch.setattr(Path, "open", closed_open)
-    report = await open_desk.call("sync", source=source.id)
-    assert counts(report) == (0, 0, 1, 3, 0)
-    assert "deep/" in report.problem
-    assert "leave.md" in report.problem
-    assert report.hint
-    closed.add(str(folder))
-    assert counts(await open_desk.call("sync", source=source.id)) == (0, 0, 0, 3, 0)
-    closed.clear()
-    assert not (await open_desk.call("sync", source=source.id)).problem
-
-
-async def test_a_name_that_is_no_text_stops_no_other_file(open_desk: Desk, folder: Path) -> None:
-    (folder / "leave.md").write_text(LEAVE)
-    (folder / os.fsdecode(b"caf\xe9.md")).write_text(PARKING)
-    source = await open_desk.call("source_add", kind="folder", location=str(folder))
-    report = await open_desk.call("sync", source=source.id)
-    assert counts(report) == (1, 0, 0, 0, 0)
-    assert "name" in report.problem
-    assert report.hint
 
 
 async def test_folders_outside_the_allowed_ones_are_refused(
@@ -302,70 +76,55 @@ async def test_due_sources_are_synced_by_the_clock(open_desk: Desk, folder: Path
     assert (await open_desk.call("sync_due")).synced == []  # not due again yet
 
 
-class _Pages(BaseHTTPRequestHandler):
-    """Serves what a test puts here."""
+async def test_the_clock_of_a_working_house_looks_at_sources(
+    settings: Settings, sqlite_template: Path, alice: Caller, folder: Path
+) -> None:
+    private_folder(settings.home)
+    shutil.copy(sqlite_template, settings.home / "stoa.sqlite")
+    house = build(settings)
+    desk, platform = Desk(house, alice), house.platform
+    schedules = platform.flows._schedules
 
-    pages: dict[str, tuple[int, str]] = {}
-    meanwhile: list[Callable[[], object]] = []
-    """Done before the next answer."""
+    async def looked(after: datetime) -> SourceView:
+        """The source once it was looked at since then: nobody here calls for it."""
+        while True:
+            view: SourceView = (await desk.call("sources")).sources[0]
+            if view.last_at and view.last_at > after:
+                return view
+            await asyncio.sleep(0.05)
 
-    def do_GET(self) -> None:
-        while self.meanwhile:
-            self.meanwhile.pop()()
-        status, body = self.pages.get(self.path, (404, ""))
-        self.send_response(status)
-        if status == 302:
-            self.send_header("Location", body)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.end_headers()
-        self.wfile.write(body.encode())
+    (folder / "leave.md").write_text(LEAVE)
+    started = now()
+    await desk.call("source_add", kind="folder", location=str(folder), every_minutes=5)
+    schedules._checked -= timedelta(minutes=5)  # as if begun before the tick that was last
+    try:
+        async with at_work(house):
+            first = await looked(started)
+            assert (first.documents, first.problem) == (1, "")
+            [draft] = await desk.rows()
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def web() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Pages)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    _Pages.pages.clear()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-def html(days: int) -> str:
-    return (
-        "<!doctype html><html><head><title>Leave policy</title></head><body><main>"
-        f"<h1>Leave policy</h1><p>Every employee has {days} days of annual leave in a calendar year."
-        "</p><p>Leave is requested in the Harbour portal two weeks before.</p></main></body></html>"
-    )
-
-
-async def test_a_web_page_is_followed(open_desk: Desk, web: str) -> None:
-    desk = open_desk
-    _Pages.pages["/leave"] = (200, html(25))
-    source = await desk.call("source_add", kind="web", location=f"{web}/leave")
-    assert counts(await desk.call("sync", source=source.id)) == (1, 0, 0, 0, 0)
-    answer = await desk.ask(QUESTION)
-    assert "25 days" in answer.text
-    assert answer.sentences[0].citations[0].reference == f"{web}/leave"
-    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 0, 1, 0)
-    _Pages.pages["/leave"] = (200, html(28))
-    assert counts(await desk.call("sync", source=source.id)) == (0, 1, 0, 0, 0)
-    _Pages.pages["/leave"] = (500, "")
-    assert (await desk.call("sync", source=source.id)).problem  # a fault deletes nothing
-    assert "28 days" in (await desk.ask(QUESTION)).text
-    _Pages.pages["/leave"] = (404, "")
-    assert counts(await desk.call("sync", source=source.id)) == (0, 0, 1, 0, 0)
-    assert (await desk.ask(QUESTION)).kind is AnswerKind.NOT_FOUND
+            (folder / "leave.md").write_text(LEAVE.replace("25", "28"))
+            await platform.database.write(
+                lambda session: session.execute(
+                    update(SourceRow).values(next_at=SourceRow.last_at)
+                ),
+                workspace=alice.workspace_id,
+            )
+            schedules._checked -= timedelta(minutes=10)
+            assert first.last_at
+            await looked(first.last_at)
+            assert (await desk.rows())[-1].sha256 != draft.sha256
+            ran = [run for run in await platform.flows.list(alice) if run.operation == "sync_due"]
+            assert {run.started_by for run in ran} == {"stoa"}
+    finally:
+        platform.database.close()
 
 
 async def test_a_source_that_is_removed_meanwhile_stops_no_other(
     open_desk: Desk, web: str, folder: Path
 ) -> None:
     desk, loop = open_desk, asyncio.get_running_loop()
-    _Pages.pages["/leave"] = (200, html(25))
+    Pages.pages["/leave"] = (200, html(25))
     await desk.call("source_add", kind="web", location=f"{web}/leave")
     going = await desk.call("source_add", kind="folder", location=str(folder))
     (folder / "parking.md").write_text(PARKING)
@@ -375,7 +134,7 @@ async def test_a_source_that_is_removed_meanwhile_stops_no_other(
         removed = desk.call("source_remove", source=going.id)
         asyncio.run_coroutine_threadsafe(removed, loop).result(30)
 
-    _Pages.meanwhile.append(remove)
+    Pages.meanwhile.append(remove)
     report = await desk.call("sync_due")
     assert [counts(each)[0] for each in report.synced] == [1, 0, 1]
     assert going.id in report.synced[1].problem
@@ -383,108 +142,9 @@ async def test_a_source_that_is_removed_meanwhile_stops_no_other(
 
 
 async def test_an_address_is_added_once(desk: Desk, web: str) -> None:
-    _Pages.pages["/leave"] = (200, html(25))
+    Pages.pages["/leave"] = (200, html(25))
     receipt = (await desk.call("add", url=f"{web}/leave")).documents[0]
     assert receipt.document.reference == f"{web}/leave"
     assert receipt.document.name == "leave.html"
     again = (await desk.call("add", url=f"{web}/leave")).documents[0]
     assert again.outcome == "already_there"
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    made = tmp_path / "shared" / "repository"
-    made.mkdir(parents=True)
-    _git(made, "init", "--quiet", "--initial-branch", "main")
-    return made
-
-
-def _git(folder: Path, *arguments: str) -> None:
-    person = {
-        f"GIT_{who}_{what}": "t@example.com"
-        for who in ("AUTHOR", "COMMITTER")
-        for what in ("NAME", "EMAIL")
-    }
-    subprocess.run(
-        ["git", *arguments], cwd=folder, check=True, capture_output=True,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", **person},
-    )  # fmt: skip
-
-
-def _commit(folder: Path) -> None:
-    _git(folder, "add", "--all")
-    _git(folder, "commit", "--quiet", "--message", "change")
-
-
-async def test_a_repository_is_followed(open_desk: Desk, repository: Path) -> None:
-    desk = open_desk
-    (repository / "docs").mkdir()
-    (repository / "docs" / "leave.md").write_text(LEAVE)
-    (repository / "parking.md").write_text(PARKING)
-    (repository / "code.py").write_text("print()")
-    _commit(repository)
-    source = await desk.call("source_add", kind="git", location=str(repository), branch="main")
-    assert counts(await desk.call("sync", source=source.id)) == (2, 0, 0, 0, 0)
-    assert "25 days" in (await desk.ask(QUESTION)).text
-    (repository / "docs" / "leave.md").write_text(LEAVE.replace("25", "28"))
-    (repository / "parking.md").unlink()
-    _commit(repository)
-    assert counts(await desk.call("sync", source=source.id)) == (0, 1, 1, 0, 0)
-    assert "28 days" in (await desk.ask(QUESTION)).text
-
-
-async def test_a_repository_without_documents_is_not_believed(
-    open_desk: Desk, repository: Path
-) -> None:
-    (repository / "leave.md").write_text(LEAVE)
-    _commit(repository)
-    source = await open_desk.call("source_add", kind="git", location=str(repository))
-    await open_desk.call("sync", source=source.id)
-    (repository / "leave.md").unlink()
-    _commit(repository)
-    report = await open_desk.call("sync", source=source.id)
-    assert counts(report) == (0, 0, 0, 1, 0)
-    assert "source_remove" in report.hint
-
-
-async def test_nothing_of_a_repository_is_run(
-    repository: Path, settings: Settings, tmp_path: Path
-) -> None:
-    proof = tmp_path / "ran"
-    hook = repository / ".git" / "hooks" / "post-checkout"
-    hook.write_text(f"#!/bin/sh\ntouch {proof}\n")
-    hook.chmod(0o755)
-    (repository / "leave.md").write_text(LEAVE)
-    (repository / "out.md").symlink_to("/etc/hostname")
-    _commit(repository)
-    async with look(settings, "git", str(repository), "main") as held:
-        found = held.files
-        assert [each.key for each in found if "25 days" in each.path.read_text()] == ["leave.md"]
-        kept = {each.key: each.path.read_text() for each in found}
-        assert kept.get("out.md", "/etc/hostname") == "/etc/hostname"  # the link, not what it names
-    assert not proof.exists()
-
-
-@pytest.mark.parametrize(
-    "location",
-    [
-        "ext::sh -c id",
-        "--upload-pack=id",
-        "file:///etc",
-        "ssh://host/x",
-        "git@host:x",
-        "http://10.0.0.1/x",
-    ],
-)
-async def test_repositories_elsewhere_are_refused(tmp_path: Path, location: str) -> None:
-    strict = Settings.load(home=tmp_path / "home")
-    with pytest.raises(InvalidInput):
-        async with look(strict, "git", location, ""):
-            pass
-
-
-async def test_an_empty_repository_is_no_reason_to_crash(desk: Desk, repository: Path) -> None:
-    source = await desk.call("source_add", kind="git", location=str(repository), branch="nowhere")
-    report = await desk.call("sync", source=source.id)
-    assert "nowhere" in report.problem
-    assert report.hint

@@ -158,6 +158,17 @@ class People:
             for each in rows
         ]
 
+    async def names(self, workspace_id: str) -> dict[str, str]:
+        """The names of a workspace's members by user id, in the order of the names."""
+        query = (
+            sa.select(User.id, User.name)
+            .join(Membership, Membership.user_id == User.id)
+            .where(Membership.workspace_id == workspace_id)
+            .order_by(User.name, User.id)
+        )
+        rows = await self._read(lambda s: s.execute(query).all())
+        return {each.id: each.name for each in rows}
+
     async def set_member(
         self, caller: Caller | None, workspace_id: str, user_id: str, role: Role
     ) -> None:

@@ -19,23 +19,31 @@ _SHORTEST_WORD = 3
 
 @dataclass(frozen=True)
 class KeyPhrase:
-    """A phrase as it is most often written, and how many texts hold it."""
+    """A phrase as it is most often written, and which texts hold it."""
 
     text: str
-    count: int
     score: float
+    held_by: tuple[int, ...]
+    """Places of these texts in what was given."""
+
+    @property
+    def count(self) -> int:
+        """How many texts hold it."""
+        return len(self.held_by)
 
 
 def key_phrases(texts: Sequence[str], *, limit: int = 10) -> list[KeyPhrase]:
     """The phrases that tell best what the texts are about, best first."""
     written: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-    held_by: Counter[tuple[str, ...]] = Counter()
-    for text in texts:
+    held_by: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for place, text in enumerate(texts):
         found = _phrases(text)
         for key, form in found:
             written[key][form] += 1
-        held_by.update({key for key, _ in found})
-    scored = sorted(held_by, key=lambda key: (-_score(key, held_by[key]), -len(key), " ".join(key)))
+        for key in {key for key, _ in found}:
+            held_by[key].append(place)
+    scores = {key: _score(key, len(places)) for key, places in held_by.items()}
+    scored = sorted(scores, key=lambda key: (-scores[key], -len(key), " ".join(key)))
     chosen: list[tuple[str, ...]] = []
     for key in scored:
         if len(chosen) == limit:
@@ -45,8 +53,8 @@ def key_phrases(texts: Sequence[str], *, limit: int = 10) -> list[KeyPhrase]:
     return [
         KeyPhrase(
             text=written[key].most_common(1)[0][0],
-            count=held_by[key],
-            score=round(_score(key, held_by[key]), 4),
+            score=round(scores[key], 4),
+            held_by=tuple(held_by[key]),
         )
         for key in chosen
     ]

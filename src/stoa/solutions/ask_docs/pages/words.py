@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from stoa.core.knowledge.documents import PageReport
-from stoa.solutions.ask_docs.schema import DocumentView
+from stoa.solutions.ask_docs.schema import DocumentView, Person
 from stoa.ui.frame import count
 
 SAMPLE_QUESTIONS = (
@@ -41,6 +41,6 @@ def accounting(document: DocumentView, pages: Sequence[PageReport] = ()) -> str:
     return f"{line}, {document.reported:,} reported" + (f": {told}" if told else "")
 
 
-def principal(name: str) -> str:
-    """Who, in words."""
-    return PRINCIPALS.get(name, name.removeprefix("user:"))
+def principals(people: Sequence[Person]) -> dict[str, str]:
+    """Who may be named, in words."""
+    return PRINCIPALS | {f"user:{each.id}": each.name for each in people}
