@@ -23,7 +23,7 @@ test: $(VENV)/.development  ## The fast tests
 test-slow: $(VENV)/.development  ## The slow tests: real browser, kill -9, fuzzing, scale
 	$(BIN)/python -m pytest -m slow --timeout 600 -n auto
 
-test-long: $(VENV)/.development  ## The long tests: training under kill -9, on other layouts, over hosts
+test-long: $(VENV)/.development  ## The long tests: jobs and models on a cluster of Ray
 	$(BIN)/python -m pytest -m long --timeout 900
 
 check: check-types check-style check-layers check-docs  ## Lint, format, types, layers, generated docs
