@@ -21,6 +21,7 @@ from stoa.compute.training.pretraining import shelf
 from stoa.compute.training.pretraining.checkpoints import Checkpointer
 from stoa.compute.training.pretraining.presence import ATTEMPT
 from stoa.compute.training.pretraining.train import main
+from stoa.core.jobs.folder import write_whole
 
 MOMENTS: Final = ("begun", "random", "written", "unsealed", "sealed")
 
@@ -32,7 +33,7 @@ def die() -> None:
 def arm(wanted: int, moment: str) -> None:
     """Die at a moment of the checkpoint of a step."""
     begin, publish = Checkpointer._begin, Checkpointer._publish
-    seal, write_whole = shelf.FolderShelf.seal, shelf.write_whole
+    seal = shelf.FolderShelf.seal
 
     def begins(self: Checkpointer, step: int) -> None:
         begin(self, step)
@@ -52,7 +53,7 @@ def arm(wanted: int, moment: str) -> None:
 
     def seals(self: shelf.FolderShelf, manifest: shelf.Manifest) -> None:
         if manifest.step == wanted and moment == "unsealed":
-            shelf.write_whole = writes
+            vars(shelf)["write_whole"] = writes
         seal(self, manifest)
         if manifest.step == wanted and moment == "sealed":
             die()
