@@ -40,6 +40,7 @@ def test_memory_is_what_the_plan_says(recompute: Recompute, heads: int) -> None:
     recipe = recipe_with(changes)
     engine = Engine(recipe, resolve(recipe, 1, VOCABULARY), ALONE, VOCABULARY)
     model = recipe.model
+    assert model.intermediate is not None
     shape = ModelShape(
         "here", model.layers, model.hidden, 8, model.intermediate, VOCABULARY, LENGTH, heads
     )
