@@ -51,7 +51,7 @@ docs: $(VENV)/.development  ## Regenerate docs/reference and the generated parts
 
 bench: $(VENV)/.bench  ## Run all benchmarks; rows go to benchmarks/RESULTS.md
 	@set -e; for file in ingest search answer startup retrieval flows events approvals classifiers \
-	  answer_reviews guard catalogue ask_data serving top_n pretraining_data; do \
+	  answer_reviews guard catalogue ask_data serving top_n pretraining_data parity; do \
 	  echo "== $$file"; $(BIN)/python -m benchmarks.$$file; done
 
 new-solution: $(VENV)/.development  ## NAME=my_system: make the folder of a new solution
