@@ -23,7 +23,7 @@ test: $(VENV)/.development  ## The fast tests
 test-slow: $(VENV)/.development  ## The slow tests: real browser, kill -9, fuzzing, scale
 	$(BIN)/python -m pytest -m slow --timeout 600 -n auto
 
-test-long: $(VENV)/.development  ## The long tests: training under kill -9, on other layouts, over hosts
+test-long: $(VENV)/.development  ## The long tests: jobs and models on a cluster of Ray
 	$(BIN)/python -m pytest -m long --timeout 900
 
 check: check-types check-style check-layers check-docs  ## Lint, format, types, layers, generated docs
@@ -51,7 +51,7 @@ docs: $(VENV)/.development  ## Regenerate docs/reference and the generated parts
 
 bench: $(VENV)/.bench  ## Run all benchmarks; rows go to benchmarks/RESULTS.md
 	@set -e; for file in ingest search answer startup retrieval flows events approvals classifiers \
-	  answer_reviews guard catalogue ask_data serving top_n pretraining_data; do \
+	  answer_reviews guard catalogue ask_data serving top_n pretraining_data parity; do \
 	  echo "== $$file"; $(BIN)/python -m benchmarks.$$file; done
 
 new-solution: $(VENV)/.development  ## NAME=my_system: make the folder of a new solution

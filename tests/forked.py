@@ -1,9 +1,10 @@
 """Processes that have Stoa loaded when they begin, for tests that start dozens of them.
 
-One parent for each process of pytest loads Stoa and forks a child for each `Forked`. What is saved is the
-seconds of processor time in which Python loads modules. Everything else is as with `subprocess.Popen`: a
-child has arguments, environment, folder and streams of its own, opens whatever it needs itself, and can be
-stopped, killed and waited for.
+One parent for each process of pytest, and for each set of modules, loads them and forks a child for each
+`Forked`. What is saved is the seconds of processor time in which Python loads modules. Everything else is as
+with `subprocess.Popen`: a child has arguments, environment, folder and streams of its own, opens whatever it
+needs itself, and can be stopped, killed and waited for. What a process of the kit `training` starts as
+`sys.executable -m module`, such as torchrun its ranks, is forked too.
 """
 
 import atexit
@@ -13,32 +14,40 @@ import json
 import os
 import runpy
 import selectors
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, Final
-
-from stoa import wiring
+from typing import IO, Any, Final, Literal
 
 ROOT: Final = Path(__file__).parents[1]
 STOA: Final = "stoa.app.cli.main:main"
 """What the command `stoa` calls."""
-_LOADED: Final = (
-    "pytest",  # the programs of tests stand among tests
-    "stoa.app.cli.admin",
-    "stoa.app.cli.evaluate",
-    "stoa.app.cli.operations",
-    "stoa.app.cli.processes",
-    "stoa.app.cli.settings",
-    "stoa.app.house",
-    "stoa.app.rest.application",
-)
+Kit = Literal["house", "training"]
+_LOADED: Final[dict[str, tuple[str, ...]]] = {
+    "house": (
+        "pytest",  # the programs of tests stand among tests
+        "stoa.app.cli.admin",
+        "stoa.app.cli.evaluate",
+        "stoa.app.cli.operations",
+        "stoa.app.cli.processes",
+        "stoa.app.cli.settings",
+        "stoa.app.house",
+        "stoa.app.rest.application",
+    ),
+    "training": (
+        "stoa.compute.training.pretraining.supervise",
+        "stoa.compute.training.pretraining.train",
+        "torch.distributed.run",
+    ),
+}
 
 
 class Forked:
@@ -57,6 +66,7 @@ class Forked:
         stdin: int | IO[Any] = 0,
         stdout: int | IO[Any] = 1,
         stderr: int | IO[Any] = 2,
+        kit: Kit = "house",
     ) -> None:
         self.stdin: IO[str] | None = None
         self.stdout: IO[str] | None = None
@@ -80,10 +90,9 @@ class Forked:
             "env": dict(os.environ if env is None else env),
         }
         self._channel = socket.socket(socket.AF_UNIX)
-        self._channel.connect(_parent())
+        self._channel.connect(_parent(kit))
         socket.send_fds(self._channel, [b"\0"], theirs)
-        self._channel.sendall(json.dumps(request).encode())
-        self._channel.shutdown(socket.SHUT_WR)
+        self._channel.sendall(json.dumps(request).encode() + b"\n")
         for each in ours:
             os.close(each)
         self._told = self._channel.makefile("rb")
@@ -140,11 +149,11 @@ def run_forked(
 
 
 @cache
-def _parent() -> str:
+def _parent(kit: Kit) -> str:
     """Address of the parent, which is started here and ends when this process does."""
     address = f"{tempfile.mkdtemp(prefix='stoa-forked-')}/parent"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.forked", address],
+        [sys.executable, "-m", "tests.forked", kit, address],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -163,13 +172,15 @@ def _parent() -> str:
     return address
 
 
-def _serve(address: str) -> str | None:
+def _serve(kit: str, address: str) -> str | None:
     """Fork a child for each request. None at the end of whoever asked; in a child, its target."""
-    wiring.solutions()
-    for name in _LOADED:
+    if kit == "house":
+        importlib.import_module("stoa.wiring").solutions()
+    for name in _LOADED[kit]:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
+    python = _forking_python(address)
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(address)
     listening.listen(64)
@@ -179,6 +190,7 @@ def _serve(address: str) -> str | None:
     signal.set_wakeup_fd(waker)
     os.write(1, b"ready\n")
     children: dict[int, socket.socket] = {}
+    bound: set[socket.socket] = set()
     with selectors.DefaultSelector() as selector:
         for each in (0, woken, listening.fileno()):
             selector.register(each, selectors.EVENT_READ)
@@ -189,13 +201,22 @@ def _serve(address: str) -> str | None:
                 return None
             if woken in ready:
                 os.read(woken, 1024)
-                _tell_of_the_dead(children)
+                for asking in _tell_of_the_dead(children):
+                    if asking in bound:
+                        bound.remove(asking)
+                        selector.unregister(asking)
+                    asking.close()
+            for pid, asking in children.items():
+                if asking in bound and asking.fileno() in ready:
+                    os.kill(pid, signal.SIGKILL)  # whoever asked is gone
+                    bound.remove(asking)
+                    selector.unregister(asking)
             if listening.fileno() not in ready:
                 continue
             asking, _ = listening.accept()
             _, streams, _, _ = socket.recv_fds(asking, 1, 3)
             with asking.makefile("rb") as body:
-                request = json.load(body)
+                request = json.loads(body.readline())
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
@@ -204,6 +225,9 @@ def _serve(address: str) -> str | None:
                     held.close()
                 break
             children[pid] = asking
+            if request.get("bound"):
+                bound.add(asking)
+                selector.register(asking, selectors.EVENT_READ)
             for stream in streams:
                 os.close(stream)
             asking.sendall(f"{pid}\n".encode())
@@ -213,25 +237,36 @@ def _serve(address: str) -> str | None:
         os.close(stream)
     os.environ.clear()
     os.environ.update(request["env"])
+    if kit == "training":
+        sys.executable = str(python)
     os.chdir(request["cwd"])
     sys.argv[1:] = request["arguments"]
     return str(request["target"])
 
 
-def _tell_of_the_dead(children: dict[int, socket.socket]) -> None:
+def _forking_python(address: str) -> Path:
+    """A program to call as Python that runs modules in children of this process: see `tests/fork.py`."""
+    path = Path(address).with_name("python")
+    client = shlex.join([sys.executable, "-IS", str(Path(__file__).with_name("fork.py")), address])
+    path.write_text(f'#!/bin/sh\nexec {client} "$@"\n', encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def _tell_of_the_dead(children: dict[int, socket.socket]) -> Iterator[socket.socket]:
+    """Tell those who asked how their children ended; the channels that are done with."""
     while children:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
             return
-        with children.pop(pid) as asking:
-            try:
-                asking.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-            except BrokenPipeError:
-                continue  # nobody wants to know
+        asking = children.pop(pid)
+        with suppress(BrokenPipeError):  # nobody wants to know
+            asking.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        yield asking
 
 
 if __name__ == "__main__":
-    if (wanted := _serve(sys.argv[1])) is not None:
+    if (wanted := _serve(*sys.argv[1:3])) is not None:
         its_module, _, its_function = wanted.partition(":")
         if its_function:
             getattr(importlib.import_module(its_module), its_function)()

@@ -25,7 +25,15 @@ def test_runs_are_read_by_pointer_and_keys(sample_site: Served, visit: Any) -> N
     ready(page)
     page.get_by_role("button", name="Harbour log, killed once").click()
     page.get_by_test_id("run-head").get_by_text("killed once").wait_for()
+    head = page.get_by_test_id("run-head").inner_text()
+    for value, name in (
+        ("19.3 %", "MFU, 6N"),
+        ("22.3 %", "MFU with attention"),
+        ("54.9 %", "goodput"),
+    ):
+        assert f"{value}\n{name}" in head
     assert "Lost work" in str(page.get_by_test_id("ledger-bar").get_attribute("aria-label"))
+    assert "85 spikes" in str(page.get_by_test_id("curves").nth(1).get_attribute("aria-label"))
     figure = page.get_by_test_id("curves").first
     figure.press("End")
     readout = figure.locator(".curves-readout")
@@ -95,3 +103,18 @@ def test_what_can_not_be_trained_is_said(sample_site: Served, visit: Any) -> Non
     page.get_by_test_id("dataset-name").fill("mine")
     page.get_by_test_id("add-dataset").click()
     page.get_by_role("alert").first.wait_for()
+
+
+def test_nothing_is_wider_than_a_phone(sample_site: Served, visit: Any) -> None:
+    page = visit(sample_site, PAGE, viewport={"width": 390, "height": 800})
+    ready(page)
+    for tab, part in (
+        ("runs", "ledger-bar"),
+        ("compare", "compare-curves"),
+        ("plan", "memory-bar"),
+        ("simulate", "goodput-curves"),
+        ("texts", "recipe-card"),
+    ):
+        page.get_by_test_id(f"tab-{tab}").click()
+        page.get_by_test_id(part).first.wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, tab

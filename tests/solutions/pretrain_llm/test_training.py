@@ -1,14 +1,21 @@
 """Training for real, through the one door: to the end, stopped and gone on with, exported, judged."""
 
+import json
+import math
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from transformers import AutoTokenizer, LlamaForCausalLM
 
 from stoa.base.errors import JobFailed
 from tests.conftest import lacking
 from tests.solutions.pretrain_llm.conftest import SAMPLE, TINY, House
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+TASKS = SAMPLE.parent / "tasks"
 
 
 async def test_from_text_to_a_registered_model(house: House) -> None:
@@ -45,9 +52,56 @@ async def test_a_broken_shard_is_told_in_a_sentence(house: House) -> None:
 async def test_checkpoints_are_judged_over_tokens(house: House) -> None:
     if find_spec("lm_eval") is None:
         lacking("lm_eval")
-    made = await house.call("train", recipe="sample", change=[*TINY, "checkpoints.export=false"])
+    made = await house.call("train", recipe="sample", change=list(TINY))
     found = await house.call("evaluate", job=made.job, checkpoints=2, examples=8)
     assert [each.step for each in found.checkpoints] == [3, 6]
     assert [each.tokens for each in found.checkpoints] == [96, 192]
     tasks = [score.task for score in found.checkpoints[0].scores]
     assert tasks == ["harbour_spelling", "harbour_text", "plain_english"]
+    scores = {score.task: score.value for score in found.checkpoints[-1].scores}
+    (folder,) = house.dispatcher.platform.settings.home.rglob("artefacts/model")
+    assert scores == pytest.approx(by_hand(folder), abs=1e-4)
+
+
+def by_hand(folder: Path) -> dict[str, float]:
+    """The same scores from the finished model alone, by its own loss over what fits into it."""
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    longest = model.config.max_position_embeddings
+
+    def tokens(text: str) -> list[int]:
+        found: list[int] = tokenizer(text, add_special_tokens=False).input_ids
+        return found
+
+    @torch.inference_mode()
+    def log_probability(window: list[int], count: int) -> float:
+        """Of the last `count` tokens behind those before."""
+        ids = torch.tensor([window])
+        labels = torch.full_like(ids, -100)
+        labels[:, -count:] = ids[:, -count:]
+        return -count * float(model(ids, labels=labels).loss)
+
+    def examples(name: str) -> list[dict[str, Any]]:
+        lines = (TASKS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines[:8]]
+
+    found: dict[str, float] = {}
+    for name in ("harbour_spelling", "plain_english"):
+        right = 0
+        for each in examples(name):
+            likely = []
+            for choice in each["choices"]:
+                window = tokens(each["context"] + choice)[-longest - 1 :]
+                count = min(len(tokens(choice)), len(window) - 1)
+                likely.append(log_probability(window, count))
+            right += likely.index(max(likely)) == each["answer"]
+        found[name] = right / 8
+    total, size = 0.0, 0
+    for each in examples("harbour_text"):
+        whole = tokens(each["text"])
+        size += len(each["text"].encode())
+        for start in range(0, len(whole) - 1, longest):
+            window = whole[start : start + longest + 1]
+            total += log_probability(window, len(window) - 1)
+    found["harbour_text"] = -total / size / math.log(2)
+    return found

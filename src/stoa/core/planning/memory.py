@@ -2,7 +2,7 @@
 
 Activations of the `gpt` family are the formulas of Korthikanti et al. 2022, "Reducing Activation
 Recomputation in Large Transformer Models" (equations 1–6 and appendix B). The `llama` family is counted
-in the same way, tensor by tensor, for what its layer keeps.
+in the same way, tensor by tensor, for what the layer of `compute/training/pretraining` keeps uncompiled.
 """
 
 from dataclasses import dataclass
@@ -59,12 +59,13 @@ def layer_activations(shape: ModelShape, layout: Layout) -> float:
     if shape.family == "gpt":
         scores = 5 * shape.heads * s / (h * t) if layout.recompute == "none" else 0.0
         return s * b * h * (10 / whole + 24 / t + scores)
-    split = 2 * h + 4 * shape.kv_width + 2 * h + 6 * shape.feed_forward
-    if (
-        layout.recompute == "selective"
-    ):  # what is cheap to make again: norms' and the gate's products
-        return s * b * (4 * h / whole + (split - 2 * shape.feed_forward) / t)
-    return s * b * (8 * h / whole + split / t)
+    kv, ff = shape.kv_width, shape.feed_forward
+    products = 2 * (h + 2 * kv) + 2 * h + 4 * ff  # qkv, attention, gate and up
+    if layout.recompute == "selective":  # and the layer's input, and what is added to it twice
+        return s * b * (6 * h / whole + products / t)
+    turned = 2 * (h + kv) + (2 * h if kv < h else 0)  # rotated; queries by groups are a copy
+    gated = 4 * ff  # silu(gate), and its product with up
+    return s * b * (8 * h / whole + (products + turned + gated) / t)
 
 
 def activations(shape: ModelShape, layout: Layout) -> float:

@@ -27,6 +27,7 @@ _DAY = 86400.0
 _MATRIX, _COPY, _TRIES = 768, 64 << 20, 3
 _ASSUMED = [
     "Kernels are fused as in Megatron and in flash attention; eager code takes 20 to 30 % longer.",
+    "Memory of a Llama is what a layer of our engine keeps uncompiled.",
     "Nodes are equal and alone on their network; tensor parallelism stays inside a node.",
     "Shares of the peaks that are reached were fitted on an A100; other devices are planned with theirs "
     "as far as published, else with the same.",

@@ -137,7 +137,11 @@ def _alarms(seen: Seen) -> list[str]:
         "diverged": "The loss was far above its lowest",
     }
     counted = {name: int(seen.value(name) or 0) for name in words}
-    return [f"{words[name]}: {count} times." for name, count in counted.items() if count]
+    return [
+        f"{words[name]}: {'once' if count == 1 else f'{count} times'}."
+        for name, count in counted.items()
+        if count
+    ]
 
 
 def _ledger(seen: Seen) -> dict[str, float]:

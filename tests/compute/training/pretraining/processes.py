@@ -2,11 +2,8 @@
 
 import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[4]
+from tests.forked import run_forked
 
 
 def torchrun(ranks: int, module: str, *arguments: str, seconds: float = 400) -> str:
@@ -14,16 +11,13 @@ def torchrun(ranks: int, module: str, *arguments: str, seconds: float = 400) -> 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    launcher = ["-m", "torch.distributed.run", "--nproc-per-node", str(ranks)]
     meeting = ["--master-addr", "127.0.0.1", "--master-port", str(port)]
-    done = subprocess.run(
-        [sys.executable, *launcher, *meeting, "-m", module, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
-        capture_output=True,
-        text=True,
+    done = run_forked(
+        "torch.distributed.run",
+        ["--nproc-per-node", str(ranks), *meeting, "-m", module, *arguments],
         timeout=seconds,
-        check=False,
+        kit="training",
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout

@@ -16,6 +16,7 @@ from typing import Any, Self
 from stoa.compute.training.pretraining.ledger import LEDGER, marks
 from stoa.compute.training.pretraining.presence import signs
 from stoa.core.jobs.folder import RunFolder
+from tests.forked import Forked
 
 ROOT = Path(__file__).parents[4]
 SUPERVISE = "stoa.compute.training.pretraining.supervise"
@@ -76,17 +77,22 @@ def losses(folder: Path) -> dict[int, float]:
 class Supervised:
     """A supervisor at work on a folder; whatever is left of it is ended with the block."""
 
-    def __init__(self, folder: Path, *, module: str | None = None, seconds: float = 300) -> None:
+    def __init__(
+        self, folder: Path, *, module: str | None = None, seconds: float = 300, forked: bool = True
+    ) -> None:
+        """With `forked`, torchrun and its ranks too have torch loaded when they begin: see `tests/forked.py`."""
         self.folder = folder
         self._until = time.monotonic() + seconds
         self._log = (folder / "log.txt").open("a")
-        command = [sys.executable, "-m", SUPERVISE, "--folder", str(folder)]
-        self.process = subprocess.Popen(
-            [*command, "--module", module] if module else command,
-            env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
+        arguments = ["--folder", str(folder), *(["--module", module] if module else [])]
+        how: dict[str, Any] = {"stdout": self._log, "stderr": self._log}
+        self.process: Forked | subprocess.Popen[bytes]
+        if forked:
+            self.process = Forked(SUPERVISE, arguments, kit="training", **how)
+        else:
+            environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+            command = [sys.executable, "-m", SUPERVISE, *arguments]
+            self.process = subprocess.Popen(command, env=environment, **how)
 
     def __enter__(self) -> Self:
         return self

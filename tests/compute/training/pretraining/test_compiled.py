@@ -24,11 +24,10 @@ def _compiler() -> None:
         lacking(missing.message)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("_compiler")
-@pytest.mark.parametrize(
-    "ranks", [pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("ranks", [1, 2])
 def test_it_trains_as_it_does_uncompiled(tmp_path: Path, ranks: int) -> None:
     """Straight through; and stopped, with recomputation, going on behind its checkpoint, to the same bits.
     Two processes share matrices and the sequence first, then weights."""

@@ -4,6 +4,7 @@ Each host has its own loopback and one link to a bridge; the supervisor stands a
 a head node. All see the same run folder.
 """
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from stoa.compute.training.pretraining.ledger import goodput, marks
-from tests.compute.training.pretraining.supervised import recipe, supervised, write_text
+from tests.compute.training.pretraining.supervised import losses, recipe, supervised, write_text
 from tests.conftest import lacking
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -107,19 +108,34 @@ def test_spare_nodes_take_over_where_one_is_cut_off_and_one_is_killed(
     }
     folder = tmp_path / "run"
     wanted = recipe(text, STEPS, recovery=recovery, checkpoints={"every": 5, "export": False})
-    with supervised(folder, wanted, seconds=600) as running:
+    undisturbed = tmp_path / "undisturbed"
+    with supervised(undisturbed, recipe(text, STEPS)) as running:
+        assert running.wait() == 0, running.log()
+    with supervised(folder, wanted, seconds=600, forked=False) as running:
         running.at(12)
         hosts.cut(1)
         running.next_try()
         running.at(30)
         hosts.kill(0)
         assert running.wait() == 0, running.log()
+    assert sorted(losses(folder)) == list(range(1, STEPS + 1))
+    assert losses(folder) == losses(undisturbed)
     found = list(marks(folder))
     tried = [mark.facts["nodes"] for mark in found if mark.name == "launch"]
     assert tried == [["host-0", "host-1"], ["host-0", "host-2"], ["host-2", "host-3"]]
     faults = {mark.facts["node"]: mark.facts["faults"] for mark in found if "faults" in mark.facts}
     assert faults["host-1"] == ["the other nodes do not reach it"]
     assert faults["host-0"] == ["the health check could not run"]
+    reports = json.loads((folder / "health.json").read_text())  # of the last check
+    assert [each["name"] for each in reports] == [f"host-{number}" for number in range(4)]
+    dead, cut, *well = reports
+    assert dead["error"] == "the health check could not run"
+    assert cut["unreachable"] == ["host-0", "host-2", "host-3"]
+    for each, other in zip(well, ["host-3", "host-2"], strict=True):
+        assert (each["error"], each["correct"], each["devices"]) == ("", True, 1)
+        assert each["unreachable"] == ["host-0", "host-1"], f"{other} is reached"
+        assert each["link_gib"] is None  # measured among all nodes or not at all
+        assert min(each[name] for name in ("memory_gib", "bandwidth_gib", "matrix_tflops")) > 0
     booked = goodput(folder)
     assert booked.failures == 2
     assert sum(booked.seconds.values()) == pytest.approx(booked.wall, abs=1e-6)

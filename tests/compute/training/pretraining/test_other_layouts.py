@@ -10,7 +10,7 @@ import pytest
 from tests.compute.training.pretraining.processes import torchrun
 from tests.compute.training.pretraining.supervised import losses, make_run, recipe, write_text
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 TRAIN = "stoa.compute.training.pretraining.train"
 HALF, WHOLE = 10, 20
 
@@ -41,9 +41,9 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[int
 @pytest.mark.parametrize(
     ("layout", "ranks"),
     [
-        pytest.param({"tensor": 2}, 2, id="tensor 2", marks=pytest.mark.slow),
-        pytest.param({}, 1, id="one process", marks=pytest.mark.long),
-        pytest.param({"shard": 2, "tensor": 2}, 4, id="shard 2 x tensor 2", marks=pytest.mark.long),
+        pytest.param({"tensor": 2}, 2, id="tensor 2"),
+        pytest.param({}, 1, id="one process"),
+        pytest.param({"shard": 2, "tensor": 2}, 4, id="shard 2 x tensor 2"),
     ],
 )
 def test_it_goes_on_on_another_layout(

@@ -207,17 +207,20 @@ HOPS = [
 ]
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
-def test_a_run_goes_on_over_every_layout(tmp_path: Path, undivided: list[Any]) -> None:
-    """Three steps on each, every one from the checkpoint of the one before; the last in one process."""
-    place = tmp_path / "checkpoints"
+def hopped(folder: Path) -> list[Any]:
+    """Three steps on each layout, every one from the checkpoint of the one before; the last in one process."""
+    place = folder / "checkpoints"
     found: list[Any] = []
     for ranks, layouts in HOPS:
         cases = {
             str(number): {**plain(**changes), "kept": str(place), "last": len(found) + 3 * number}
             for number, changes in enumerate(layouts, start=1)
         }
-        found += [step for told in told_by(tmp_path, ranks, cases).values() for step in told]
-    found += run(recipe_with({}), ALONE, kept=place)[1]
-    np.testing.assert_allclose(found, undivided, atol=SAME, rtol=0)
+        found += [step for told in told_by(folder, ranks, cases).values() for step in told]
+    return found + run(recipe_with({}), ALONE, kept=place)[1]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
+def test_a_run_goes_on_over_every_layout(tmp_path: Path, undivided: list[Any]) -> None:
+    np.testing.assert_allclose(hopped(tmp_path), undivided, atol=SAME, rtol=0)

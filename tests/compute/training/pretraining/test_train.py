@@ -238,6 +238,68 @@ def test_a_run_survives_losses_that_are_no_numbers(
     assert told == sorted(set(told)), "steps that were made again replace those before"
 
 
+@pytest.fixture
+def strange(tmp_path: Path) -> Path:
+    """Sentences; three steps of a small run, 22 to 24, meet characters that were not there before."""
+    path = tmp_path / "strange.txt"
+    common = [" ".join(WORDS)] * 120
+    odd = ["".join(chr(0x3B1 + (n * n + m) % 24) for n in range(80)) for m in range(10)]
+    path.write_text("\n".join([*common, *odd, *common, *common, *common]), encoding="utf-8")
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["warn", "skip", "roll_back", "lower_rate", "stop"])
+def test_a_run_that_meets_strange_text_does_as_it_is_told(
+    policy: str,
+    tmp_path: Path,
+    strange: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The loss leaps by the data alone; the log says what was done, and how often stands in the result."""
+    folder = RunFolder(tmp_path / "run")
+    recipe = small(
+        strange,
+        data__sources=[{"path": str(strange), "split": "line"}],
+        data__sampling="packed",
+        data__shuffle=False,
+        stability__diverged=policy,
+        stability__window=5,
+        optimiser__rate=1e-2,
+        log__every=1,
+    )
+    code = trained(folder.path, recipe, monkeypatch)
+    told = capsys.readouterr()
+    if policy == "stop":
+        assert code == InvalidInput.exit_code
+        assert "Training stopped at step 22: loss" in told.err
+        assert folder.result() is None
+        return
+    assert code == 0
+    result = folder.result()
+    assert result is not None
+    metrics = result["metrics"]
+    assert metrics["steps"] == 30
+    assert metrics["diverged"] == 3
+    assert metrics["not_finite"] == 0
+    assert metrics["rate_factor"] == (0.125 if policy == "lower_rate" else 1.0)
+    action = "go_on" if policy == "warn" else policy
+    assert told.out.count(f"by too much; {action}\n") == 3
+    assert told.out.count("rolled back from step ") == (3 if policy == "roll_back" else 0)
+    norms = {
+        line["step"]: line["values"]["parameter_norm"]
+        for line in folder.metrics()
+        if "parameter_norm" in line["values"]
+    }
+    assert sorted(norms) == list(range(1, 31))
+    kept = policy in {"skip", "lower_rate"}
+    assert (len({norms[step] for step in (21, 22, 23, 24)}) == 1) is kept, (
+        "weights stay as they were, or not"
+    )
+    assert norms[25] != norms[24]
+
+
 def test_an_alarm_is_told_when_it_begins(
     tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

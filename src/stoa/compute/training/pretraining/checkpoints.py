@@ -73,6 +73,7 @@ class Checkpointer:
         self._snapshot = _Snapshot()
         self._thread: threading.Thread | None = None
         self._failure: SetupError | None = None
+        self._sealed = False
         self.failures = 0
 
     def save(self, step: int, kept: Kept, *, wait: bool = False) -> float:
@@ -164,6 +165,7 @@ class Checkpointer:
             self._failed(step, error)
 
     def _begin(self, step: int) -> None:
+        self._sealed = False
         if self._ranks.rank == 0:
             self._shelf.begin(step)
 
@@ -183,6 +185,7 @@ class Checkpointer:
     def _seal(self, manifest: Manifest) -> None:
         if self._ranks.rank == 0:
             self._shelf.seal(manifest)
+            self._sealed = True
             self._prune()
 
     def _prune(self) -> None:
@@ -199,7 +202,11 @@ class Checkpointer:
             f"The checkpoint of step {step} could not be written: {_reason(error)} ({free}).",
             hint="The one before is whole. Free space where checkpoints go; the next one is tried as usual.",
         )
-        shutil.rmtree(self._shelf.staging(step), ignore_errors=True)  # its space is needed
+        # Its space is needed; but a rank that lost another one does not know whether the first one sealed.
+        if self._ranks.local_rank == 0:
+            self._shelf.release(step)
+        if self._ranks.rank == 0 and not self._sealed:
+            shutil.rmtree(self._shelf.staging(step), ignore_errors=True)
         if self._ranks.rank == 0:
             log.warning("%s", self._failure.message)
 
