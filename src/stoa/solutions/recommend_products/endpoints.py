@@ -134,22 +134,24 @@ async def take_back(call: Call, shop: str, row: ModelVersionView, reason: str) -
     inference, name = call.platform.inference, endpoint_of(shop)
     there = await serving(call, shop)
     if there.get(CHALLENGER) == row.id:
-        await _follow(call, shop, await inference.withdraw(call.caller, name), reason)
+        await inference.withdraw(call.caller, name)
     elif there.get(CHAMPION) == row.id:
         try:
-            view = await inference.roll_back(call.caller, name)
+            await inference.roll_back(call.caller, name)
         except (Conflict, Refused):  # it was the first: nothing is better than a model that fails
             await inference.remove(call.caller, name)
-            await move(call, shop, {CHAMPION: None, CHALLENGER: None}, reason)
-            return
-        await _follow(call, shop, view, reason)
+    # Also where the endpoint has gone back before, and whoever did it was killed before saying so.
+    there = await serving(call, shop)
+    await move(call, shop, {each: there.get(each) for each in (CHAMPION, CHALLENGER)}, reason)
 
 
-async def serving(call: Call, shop: str) -> dict[str, str]:
-    """Arm → version of what answers a shop now; empty where nothing does."""
+async def serving(call: Call, shop: str, scaling: Scaling | None = None) -> dict[str, str]:
+    """Arm → version of what answers a shop now; empty where nothing does, or not with that scaling."""
     try:
         view = await call.platform.inference.endpoint(call.caller, endpoint_of(shop))
     except NotFound:
+        return {}
+    if scaling is not None and view.scaling != scaling:
         return {}
     return {each.arm.value: each.version_id for each in view.models}
 
