@@ -141,7 +141,7 @@ async def test_a_model_that_scores_everything_the_same_is_kept_out(desk: Desk) -
     assert [each.chosen for each in run.candidates] == [False, True]
 
 
-async def test_a_product_that_nobody_had_is_ranked_among_its_like(desk: Desk) -> None:
+async def test_a_product_that_nobody_had_is_ranked_and_offered_among_its_like(desk: Desk) -> None:
     named = ["item,title,category", *(f"{k}{n},{k}{n},{k}" for k in "ab" for n in range(60))]
     file = await desk.upload("products.csv", "\n".join([*named, "new,New,a"]).encode())
     await desk.call("add_products", file=file)
@@ -153,6 +153,12 @@ async def test_a_product_that_nobody_had_is_ranked_among_its_like(desk: Desk) ->
     assert (ranked.items[0], ranked.unknown) == ("new", [])
     like = await desk.call("similar", item="new", limit=5)
     assert [each[0] for each in like.items] == ["a"] * 5
+    asked: dict[str, Any] = {"user": "u0", "limit": 60}
+    offered = (await desk.call("recommend", **asked)).items
+    assert "new" in offered
+    assert "new" in (await desk.call("recommend", **asked, where={"category": "a"})).items
+    assert "new" not in (await desk.call("recommend", **asked, where={"category": "b"})).items
+    assert "new" not in (await desk.call("recommend", **asked, exclude=["new"])).items
 
 
 async def test_a_judgement_that_is_no_number_is_told_and_keeps_it_out(
