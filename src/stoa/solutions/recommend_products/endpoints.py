@@ -47,6 +47,8 @@ async def endpoint(call: Call, request: EndpointRequest) -> EndpointView:
         state=view.state.value,
         problem=view.problem,
         arms=[await _arm(call, each, compared) for each in view.models],
+        least_replicas=view.scaling.min_replicas,
+        most_replicas=view.scaling.max_replicas,
         requests_per_second=view.rate.calls_per_second,
         errors_per_second=view.rate.errors_per_second,
         p50_milliseconds=view.rate.p50_milliseconds,
@@ -106,8 +108,10 @@ async def go_live(
             await inference.challenge(call.caller, name, row.id, share=share, probes=probes)
         await move(call, shop, {CHALLENGER: row.id}, f"Answers {share:.0%} of the users.")
         return
-    if (await serving(call, shop)) != {CHAMPION: row.id}:
-        scaling = Scaling(min_replicas=settings.replicas, max_replicas=max(settings.replicas, 4))
+    scaling = Scaling(
+        min_replicas=settings.replicas, max_replicas=max(settings.replicas, settings.most_replicas)
+    )
+    if await serving(call, shop, scaling) != {CHAMPION: row.id}:
         await inference.deploy(call.caller, name, row.id, scaling=scaling, probes=probes)
     await move(call, shop, {CHAMPION: row.id, CHALLENGER: None}, "Deployed.")
 
