@@ -1,7 +1,7 @@
 """How many rankings a second come through the whole API, and what each costs.
 
-`python -m benchmarks.serving`. NeuMF of the size of MovieLens-1M orders 25 items for a user, with an API
-key, through REST. An open-loop generator (`open_loop.py`) shares the machine with the server; latency
+`python -m benchmarks.serving`. `rank` of recommend_products, in the house of all solutions, orders 25 items
+for a user with a registered NeuMF of the size of MovieLens-1M, with an API key, through REST. An open-loop generator (`open_loop.py`) shares the machine with the server; latency
 counts from the moment a request was due. CPU seconds are those of the server and its replicas, so they
 hold on a busy machine too. Beside it, in the same run: plain FastAPI with the same network in torch in
 its own process, without any authentication, which is what most people would write first.
@@ -125,7 +125,7 @@ async def updating(port: int, made: Sequence[bytes], home: Path, versions: list[
     changing = asyncio.create_task(update())
     whole = Measured()
     while not changing.done():
-        result = await load("127.0.0.1", port, made, rate=RATE / 4, seconds=2)
+        result = await load("127.0.0.1", port, made, rate=RATE, seconds=2)
         whole.due += result.due
         whole.ok += result.ok
         whole.failed += result.failed
@@ -146,7 +146,7 @@ def main() -> None:
         home = Path(folder)
         key, versions = asyncio.run(prepared(home))
         port = free_port()
-        made = requests("/api/bench/rank", key)
+        made = requests("/api/recommend_products/rank", key)
         with running(("-m", "benchmarks.serving_house", folder, str(port)), port) as server:
             asyncio.run(load("127.0.0.1", port, made, rate=100, seconds=2))
             ours, our_cpu = measured(server, port, made, RATE)
@@ -180,7 +180,9 @@ def main() -> None:
     )
     record(f"ranking, sustained with {limit}", our_rate, "/s", peer, their_rate, busy)
     record("ranking, 16 connections without rest", our_most, "/s", peer, their_most, busy)
-    note = f"{update.ok} answered, p99 {update.percentile(0.99):.0f} ms, two updates; {busy}"
+    note = (
+        f"{RATE}/s: {update.ok} answered, p99 {update.percentile(0.99):.0f} ms, two updates; {busy}"
+    )
     record("ranking, failed requests during updates", float(update.failed), "", note=note)
 
 

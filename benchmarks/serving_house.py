@@ -1,4 +1,4 @@
-"""The house of the serving benchmark: one solution with one hot operation that ranks by an endpoint.
+"""The house of the serving benchmark: recommend_products as it is, with two registered versions of NeuMF.
 
 `python -m benchmarks.serving_house HOME PORT` serves it until it is told to stop; the models are of the
 size of MovieLens-1M (6,040 users, 3,706 items, 32 factors), with random numbers.
@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from stoa import wiring
 from stoa.app.serving import serve
@@ -19,52 +18,11 @@ from stoa.base.settings import Settings
 from stoa.compute.networks.recommenders.artefact import save_model
 from stoa.compute.networks.recommenders.interactions import Ids, Interactions
 from stoa.compute.networks.recommenders.neural import Neural
-from stoa.contract import Call, Operation, Request, Result, Solution
-from stoa.core.inference.views import Probe, Scaling
 from stoa.core.registry.tables import Approval
 from stoa.core.registry.versions import NewVersion
+from stoa.solutions.recommend_products.names import FIRST_SHOP, SOLUTION, models_of
 
 USERS, ITEMS, FACTORS = 6040, 3706, 32
-ENDPOINT = "ranking"
-
-
-class Rank(Request):
-    """A user and what to order."""
-
-    user: str = Field(min_length=1, max_length=200)
-    items: list[str] = Field(min_length=1, max_length=10_000)
-
-
-class Ranked(Result):
-    """The items, likeliest first."""
-
-    items: list[str]
-    scores: list[float | None]
-    version: str
-    ticket: str
-
-
-async def rank(call: Call, request: Rank) -> Ranked:
-    """Order items for a user."""
-    payload = {"user": request.user, "items": request.items}
-    answer = await call.platform.inference.ask(
-        call.caller, ENDPOINT, "rank", payload, user=request.user
-    )
-    return Ranked(
-        items=answer.value["items"],
-        scores=answer.value["scores"],
-        version=answer.version_id,
-        ticket=answer.ticket,
-    )
-
-
-SOLUTION = Solution(
-    name="bench",
-    title="Bench",
-    summary="Ranks.",
-    folder=Path(__file__).parent,
-    operations=(Operation(rank, hot=True),),
-)
 
 
 def neumf(seed: int) -> Neural:
@@ -96,7 +54,6 @@ def neumf(seed: int) -> Neural:
 
 async def prepared(home: Path) -> tuple[str, list[str]]:
     """A key, and the ids of two approved versions, in a fresh house at `home`."""
-    wiring.solutions = list
     dispatcher = wiring.build(Settings.load(home=home))
     platform = dispatcher.platform
     made = await platform.accounts.create_workspace("Bench")
@@ -110,32 +67,29 @@ async def prepared(home: Path) -> tuple[str, list[str]]:
         save_model(model, home / f"model-{seed}", ids=Ids.numbered(USERS, ITEMS))
         artefact = await platform.registry.artefacts.add(owner, home / f"model-{seed}")
         new = NewVersion(kind="neural", status=Approval.APPROVED)
-        version = await platform.registry.versions.register(owner, "films", artefact, new)
+        version = await platform.registry.versions.register(
+            owner, models_of(FIRST_SHOP), artefact, new
+        )
         versions.append(version.id)
-    await platform.inference.deploy(owner, ENDPOINT, versions[0], probes=[PROBE])
+    await dispatcher.call(owner, SOLUTION, "deploy", {"model": versions[0]})
     await platform.inference.close()
     platform.database.close()
     return secret, versions
 
 
-async def redeploy(home: Path, version: str, scaling: Scaling | None = None) -> None:
+async def redeploy(home: Path, version: str) -> None:
     """Deploy a version from another process than the one that serves, as a pipeline does."""
-    wiring.solutions = list
     dispatcher = wiring.build(Settings.load(home=home))
     platform = dispatcher.platform
     workspace = (await platform.accounts.all_workspaces())[0].id
     owner = Caller(workspace, "bench", Role.OWNER, "Bench")
-    await platform.inference.deploy(owner, ENDPOINT, version, scaling=scaling, probes=[PROBE])
+    await dispatcher.call(owner, SOLUTION, "deploy", {"model": version})
     await platform.inference.close()
     platform.database.close()
 
 
-PROBE = Probe(method="rank", payload={"user": "1", "items": ["1", "2", "3"]})
-
-
 def main() -> None:
     """Serve."""
-    wiring.solutions = lambda: [SOLUTION]
     settings = Settings.load(home=Path(sys.argv[1]), port=int(sys.argv[2]), log_level="WARNING")
     serve(settings, sample=False, works=False)
 

@@ -9,6 +9,10 @@ from tests.app.console.test_browser import live
 
 pytestmark = pytest.mark.slow
 PAGE = "/solutions/recommend_products"
+SHOP = "larkfield"
+CLICK = """(ticket) => fetch("/api/recommend_products/click", {
+    method: "POST", headers: {"content-type": "application/json"}, body: JSON.stringify({ticket}),
+}).then((answer) => answer.json())"""
 TABS = ("trying", "pipeline", "runs", "models", "endpoint")
 
 
@@ -53,6 +57,74 @@ def test_the_new_week_waits_is_approved_and_serves(sample_site: Served, visit: A
     page.get_by_text("v1 serves again.").first.wait_for()
     page.get_by_test_id("tab-endpoint").click()
     page.get_by_test_id("arm").get_by_text("v1").first.wait_for()
+
+
+def asked(page: Any, operation: str, **request: Any) -> Any:
+    """What the shop's own programs ask meanwhile, with the sign-in of the page."""
+    return page.evaluate(
+        """([path, body]) => fetch(path, {
+            method: "POST", headers: {"content-type": "application/json"}, body: JSON.stringify(body),
+        }).then((answer) => answer.json())""",
+        [f"/api/recommend_products/{operation}", {"shop": SHOP, **request}],
+    )
+
+
+def test_a_challenger_is_trained_compared_and_withdrawn(sample_site: Served, visit: Any) -> None:
+    page = opened(sample_site, visit)
+    made = {"models": ["gmf"], "margin": -1, "challenger_share": 0.5}
+    asked(page, "settings_set", **made, parameters={"gmf": {"epochs": 2, "factor_num": 4}})
+    page.get_by_test_id("tab-pipeline").click()
+    page.get_by_test_id("run-pipeline").click()
+    page.get_by_test_id("outcome").get_by_text("Running").wait_for()
+    page.get_by_test_id("node-train").get_by_text("Running").wait_for()
+    page.get_by_test_id("outcome").get_by_text("Deployed").wait_for()
+    page.get_by_test_id("node-smoke_test").get_by_text("Done").wait_for()
+
+    page.get_by_test_id("tab-runs").click()
+    page.get_by_test_id("runs").get_by_text("GMF ★").first.wait_for()
+    page.get_by_test_id("curve-name").wait_for()
+    drawn = page.get_by_test_id("runs").locator(".curves polyline[points*=' ']").first
+    drawn.wait_for(state="attached", timeout=10_000)
+
+    page.get_by_test_id("tab-models").click()
+    challenger = page.get_by_test_id("model").filter(has_text="Challenger")
+    challenger.get_by_test_id("details").click()
+    lineage = page.get_by_test_id("lineage")
+    for name in (f"recommend.{SHOP}.interactions v2", f"endpoint recommend-{SHOP}"):
+        lineage.get_by_text(name).first.wait_for()
+    page.keyboard.press("Escape")
+
+    for user in range(100, 140):
+        answer = asked(page, "recommend", user=f"u{user}", limit=3)
+        if user % 2:
+            page.evaluate(CLICK, answer["ticket"])
+    page.get_by_test_id("tab-endpoint").click()
+    arms = page.get_by_test_id("arm")
+    arms.nth(1).get_by_text("50 % of the users").wait_for()
+    arms.first.get_by_text(" answers were clicked").wait_for()
+    page.get_by_test_id("verdict").wait_for()
+    page.get_by_test_id("replicas").get_by_text("2 replicas").wait_for()
+    assert float(page.locator(".figure-value").first.inner_text()) > 0
+    page.get_by_test_id("keep").click()
+    page.get_by_test_id("confirm-yes").click()
+    page.get_by_text("The test is over.").first.wait_for()
+    arms.nth(1).wait_for(state="detached")
+
+
+def test_a_run_that_fails_says_why_on_a_phone_in_the_dark(sample_site: Served, visit: Any) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
+    page = opened(sample_site, visit, **phone)
+    wrong = {"x" * 120: 1}
+    asked(page, "settings_set", models=["ials"], parameters={"ials": wrong})
+    page.get_by_test_id("tab-pipeline").click()
+    page.get_by_test_id("run-pipeline").click()
+    page.get_by_test_id("outcome").get_by_text("Failed").wait_for()
+    page.get_by_test_id("reason").get_by_text("Train").wait_for()
+    page.get_by_test_id("retry").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_test_id("node-train").click()
+    page.get_by_test_id("dialog").get_by_text("x" * 120).first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 @pytest.mark.parametrize("width", [390, 1280])

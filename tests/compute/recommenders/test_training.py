@@ -119,6 +119,21 @@ def test_an_old_model_is_judged_on_new_people_and_things(data: Path, tmp_path: P
     result = judged.result()
     assert result is not None
     assert result["metrics"]["hr"] == 0.5  # the new user's taste is found, the unheard item is not
+    assert result["metrics"]["ties"] == 0
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_a_model_without_an_order_is_told_by_its_ties_today_and_later(
+    data: Path, tmp_path: Path
+) -> None:
+    flat = {"kind": "item_knn", "shrink": 1e300}
+    run = trained(tmp_path / "run", data=str(data), model=flat)
+    judged = RunFolder(tmp_path / "judged")
+    judged.path.mkdir()
+    evaluate(judged, EvaluateRecipe(data=str(data), model=str(run.artefacts)))
+    for result in (run.result(), judged.result()):
+        assert result is not None
+        assert result["metrics"]["ties"] == result["metrics"]["hr"] == 1
 
 
 def test_the_lists_of_a_large_model_of_factors_are_kept_with_it(

@@ -147,16 +147,22 @@ def test_what_was_held_out_of_training_is_left_out_and_changes_no_score(tmp_path
 
 def test_a_large_catalogue_is_searched_by_its_index(tmp_path: Path) -> None:
     model = ials(interactions())
-    folder = saved(model, tmp_path / "model")
+    plain = described(model, tmp_path / "plain")
+    described(model, folder := tmp_path / "model")
     write_lists(folder, build_lists(model.factors().items))  # type: ignore[union-attr]
-    serving, plain = load(folder), served(ials(interactions()), tmp_path / "plain")
+    serving = load(folder)
     scored: list[int] = []
     whole = serving._scores
-    serving._scores = lambda *given: scored.append(1) or whole(*given)  # type: ignore[method-assign, func-returns-value]
+    serving._scores = lambda *given: scored.append(len(given[2])) or whole(*given)  # type: ignore[method-assign, func-returns-value]
     for user in range(20):
-        asked = {"user": f"u{user}", "count": 20, "exclude": ["i1", "i2"]}
-        assert serving.recommend(asked)["items"] == plain.recommend(asked)["items"]
-    assert scored == []
+        asked = {"user": f"u{user}", "count": 20, "exclude": ["i1", "i2", "new0"]}
+        found = serving.recommend(asked)
+        assert found["items"] == plain.recommend(asked)["items"]
+        assert found["scores"] == pytest.approx(plain.recommend(asked)["scores"], abs=1e-4)
+        most = {"user": f"u{user}", "count": ITEMS, "where": {"decade": ["0", "1"]}}
+        assert serving.recommend(most)["items"] == plain.recommend(most)["items"]
+        assert {f"new{each}" for each in range(5)} <= {*serving.recommend(most)["items"]}
+    assert {*scored} == {4, 5}  # the products that the index does not hold
 
 
 def test_an_item_nobody_had_stands_among_its_like(serving: Recommending) -> None:
@@ -186,7 +192,56 @@ def test_a_product_that_training_never_saw_stands_among_its_like(tmp_path: Path)
     assert all(int(each[1:]) % 4 == 3 for each in like["items"])
     with pytest.raises(NotFound):
         serving.similar({"item": "odd"})
-    assert not {"new", "odd"} & {*serving.recommend({"user": "u1", "count": 50})["items"]}
+
+
+def described(model: Recommender, folder: Path) -> Recommending:
+    """A model, and five products of a catalogue that it was not trained on."""
+    saved(model, folder)
+    tags = [[f"genre={GENRES[each % 4]}", f"decade={each // 100}"] for each in range(ITEMS)]
+    others = {
+        f"new{each}": [f"genre={GENRES[each % 4]}", "decade=1", f"maker={each}"]
+        for each in range(5)
+    }
+    write_attributes(folder, tags, {**others, "odd": ["genre=none has it"]})
+    return load(folder)
+
+
+@pytest.mark.parametrize("model", every_kind(), ids=lambda each: each.kind)
+def test_new_products_are_recommended_where_they_are_ranked(
+    model: Recommender, tmp_path: Path
+) -> None:
+    serving = described(model, tmp_path / "model")
+    new = [f"new{each}" for each in range(5)]
+    every = [*(f"i{each}" for each in range(ITEMS)), *new]
+    for user in ("u1", "nobody"):
+        ranked = serving.rank({"user": user, "items": every})
+        asked: dict[str, Any] = {"user": user, "count": 1000, "seen": True}
+        found = serving.recommend(asked)
+        assert found["items"] == ranked["items"]
+        assert found["scores"] == pytest.approx(ranked["scores"], abs=1e-5)
+        made = {**asked, "where": {"maker": ["3", "4"], "genre": ["War", "Horror"]}}
+        assert serving.recommend(made)["items"] == ["new3"]
+        assert serving.recommend({**made, "exclude": ["new3", "gone"]})["items"] == []
+        among = {**asked, "within": ["new1", "i1", "new2", "odd"], "exclude": ["new2"]}
+        assert sorted(serving.recommend(among)["items"]) == ["i1", "new1"]
+        taken = serving.recommend({**asked, "history": ["new0", "i7"]})["items"]
+        assert {*every} - {*taken} == {"new0", "i7"}
+        only_new = serving.recommend({**asked, "history": ["new0"]})
+        assert only_new["items"] == [each for each in found["items"] if each != "new0"]
+    like = serving.similar({"item": "i5", "count": 1000})
+    assert not {*new} & {*like["items"]}
+    assert serving.rank({"user": "u1", "items": ["new0", "odd"]})["unknown"] == ["odd"]
+
+
+def test_what_the_call_describes_is_scored_with_the_others(tmp_path: Path) -> None:
+    serving = described(
+        every_kind()[-1], tmp_path / "model"
+    )  # a blend: scores compare within a call
+    items = ["new2", *(f"i{each}" for each in range(40))]
+    tags = {"told": ["genre=Horror", "decade=1"]}
+    answer = serving.rank({"user": "u1", "items": [*items, "told"], "tags": tags})
+    scores = dict(zip(answer["items"], answer["scores"], strict=True))
+    assert scores["told"] == pytest.approx(scores["new2"], abs=1e-5)
 
 
 @pytest.mark.parametrize(

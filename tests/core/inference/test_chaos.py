@@ -4,7 +4,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import psutil
@@ -14,6 +16,7 @@ from stoa.base.database import Database
 from stoa.base.errors import LimitReached, ProviderError, Refused
 from stoa.base.identity.caller import Caller
 from stoa.core.inference import process
+from stoa.core.inference.autoscaling import CALM_SECONDS, SMOOTHING_SECONDS
 from stoa.core.inference.component import Component
 from stoa.core.inference.inference import Inference
 from stoa.core.inference.views import Scaling, State
@@ -117,24 +120,38 @@ async def test_weights_that_are_no_numbers_never_come_up(
 
 
 KILLER = """
-import os
+import os, time
+from itertools import count
+from pathlib import Path
 from stoa.compute.serving import servable
 class Model:
     is_quick = True
-    def __init__(self): self.methods = {"say": self.say}
+    def __init__(self):
+        self.methods = {"say": self.say, "tell": self.tell}
+        self.batches = count()
+    def tell(self, payloads):
+        here = Path(__file__).parent
+        while (here / "gate").exists() or (here / f"gate {os.getpid()}").exists(): time.sleep(0.005)
+        return [[os.getpid(), next(self.batches)]] * len(payloads)
     def say(self, payloads):
         if "die" in payloads: os._exit(9)
-        if "hang" in payloads:
-            import time; time.sleep(60)
+        if "hang" in payloads: time.sleep(60)
         return payloads
 def load(folder): return Model()
 servable.KINDS = {"killer": "killer"}
 """
 
 
+Make = Callable[..., Awaitable[Component]]
+
+
 @pytest.fixture
-async def component(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Component]:
-    """A real replica process of a model that can be told to die."""
+async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Make]:
+    """Real replica processes of a model that can be told to die.
+
+    What is asked to `tell` answers with its process and its batch, once there is no file `gate` nor
+    `gate` with its process's number in the test's folder.
+    """
     (tmp_path / "killer.py").write_text(KILLER)
     (tmp_path / "start.py").write_text(
         "import runpy, killer\nrunpy.run_module('stoa.compute.serving.replica', run_name='__main__')\n"
@@ -142,14 +159,22 @@ async def component(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     (tmp_path / "model.json").write_text('{"kind": "killer"}')
     monkeypatch.setattr(process, "_MODULE", "start")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
-    made = Component(
-        "version_1",
-        tmp_path,
-        Scaling(min_replicas=1, max_replicas=1, timeout_seconds=20, max_queue=8),
-    )
-    await made.start(1)
-    yield made
-    await made.close(0)
+    made: list[Component] = []
+
+    async def start(clock: Callable[[], float] = time.monotonic, **scaling: float) -> Component:
+        made.append(Component("version_1", tmp_path, Scaling.model_validate(scaling), clock=clock))
+        await made[-1].start(1)
+        return made[-1]
+
+    yield start
+    for each in made:
+        await each.close(0)
+
+
+@pytest.fixture
+async def component(make: Make) -> Component:
+    """One such process."""
+    return await make(timeout_seconds=20, max_queue=8)
 
 
 async def test_a_call_that_kills_takes_no_other_with_it(component: Component) -> None:
@@ -173,12 +198,87 @@ async def test_a_replica_that_hangs_is_killed_and_the_rest_goes_on(
     component: Component, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     component.scaling = component.scaling.model_copy(update={"timeout_seconds": 1.0})
+    [pid] = component.pids
     hung = asyncio.create_task(component.submit("say", "hang"))
     with pytest.raises(ProviderError) as told:
         await hung
     assert told.value.retryable
     component.scaling = component.scaling.model_copy(update={"timeout_seconds": 30.0})
     assert await component.submit("say", "a") == "a"
+    assert component.replicas == 1
+    assert component.pids != [pid]
+    assert not psutil.pid_exists(pid)
+
+
+async def test_calls_that_come_together_are_one_call_of_the_model(
+    make: Make, tmp_path: Path
+) -> None:
+    component = await make(max_batch=64)
+    answers = await asyncio.gather(*(component.submit("tell", each) for each in range(100)))
+    batches = Counter(number for _, number in answers)
+    assert sorted(batches.values()) == [36, 64]
+    (tmp_path / "gate").touch()
+    calls = []
+    for each in range(50):  # one after the other, while the replica has two batches to do
+        calls.append(asyncio.create_task(component.submit("tell", each)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    (tmp_path / "gate").unlink()
+    batches = Counter(number for _, number in await asyncio.gather(*calls))
+    assert sorted(batches.values()) == [1, 1, 48]
+
+
+async def test_a_slow_replica_is_given_fewer_calls(make: Make, tmp_path: Path) -> None:
+    component = await make(min_replicas=2, max_replicas=2)
+    slow, quick = component.pids
+    (tmp_path / f"gate {slow}").touch()
+    first = [asyncio.create_task(component.submit("tell", each)) for each in range(2)]
+    while not any(each.done() for each in first):
+        first.append(asyncio.create_task(component.submit("tell", "until it is held")))
+        await asyncio.sleep(0.05)
+    for each in range(30):
+        pid, _ = await component.submit("tell", each)
+        assert pid == quick
+    (tmp_path / f"gate {slow}").unlink()
+    held = [pid for pid, _ in await asyncio.gather(*first)]
+    assert slow in held
+    assert component.outstanding == 0
+
+
+async def test_replicas_stay_between_the_least_and_the_most(make: Make, tmp_path: Path) -> None:
+    at = 0.0
+    scaling = {"max_replicas": 3, "target_outstanding": 2, "timeout_seconds": 600}
+    component = await make(clock=lambda: at, **scaling)
+    assert component.replicas == 1
+    (tmp_path / "gate").touch()
+    calls = [asyncio.create_task(component.submit("tell", each)) for each in range(50)]
+    await asyncio.sleep(0)
+    for _ in range(3):
+        at += 10 * SMOOTHING_SECONDS
+        component._tick()
+        await until(lambda: component.replicas == 3)
+    (tmp_path / "gate").unlink()
+    await asyncio.gather(*calls)
+    for _ in range(10):  # five calm whiles: one goes after each
+        at += CALM_SECONDS / 2
+        component._tick()
+        assert component.replicas >= 1
+    await until(lambda: component.replicas == 1)
+    assert await component.submit("tell", "still there")
+
+
+async def test_a_replica_on_its_way_out_ends_with_the_rest(make: Make, tmp_path: Path) -> None:
+    component = await make(min_replicas=2, max_replicas=2)
+    pids = component.pids
+    (tmp_path / "gate").touch()
+    calls = [asyncio.create_task(component.submit("tell", each)) for each in range(4)]
+    await asyncio.sleep(0.1)
+    component._retire_one()
+    await asyncio.sleep(0)
+    await component.close(0)
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    for each in await asyncio.gather(*calls, return_exceptions=True):
+        assert isinstance(each, ProviderError)
 
 
 async def test_what_can_not_be_sent_is_refused_alone(component: Component) -> None:

@@ -141,7 +141,7 @@ async def test_a_model_that_scores_everything_the_same_is_kept_out(desk: Desk) -
     assert [each.chosen for each in run.candidates] == [False, True]
 
 
-async def test_a_product_that_nobody_had_is_ranked_among_its_like(desk: Desk) -> None:
+async def test_a_product_that_nobody_had_is_ranked_and_offered_among_its_like(desk: Desk) -> None:
     named = ["item,title,category", *(f"{k}{n},{k}{n},{k}" for k in "ab" for n in range(60))]
     file = await desk.upload("products.csv", "\n".join([*named, "new,New,a"]).encode())
     await desk.call("add_products", file=file)
@@ -153,6 +153,12 @@ async def test_a_product_that_nobody_had_is_ranked_among_its_like(desk: Desk) ->
     assert (ranked.items[0], ranked.unknown) == ("new", [])
     like = await desk.call("similar", item="new", limit=5)
     assert [each[0] for each in like.items] == ["a"] * 5
+    asked: dict[str, Any] = {"user": "u0", "limit": 60}
+    offered = (await desk.call("recommend", **asked)).items
+    assert "new" in offered
+    assert "new" in (await desk.call("recommend", **asked, where={"category": "a"})).items
+    assert "new" not in (await desk.call("recommend", **asked, where={"category": "b"})).items
+    assert "new" not in (await desk.call("recommend", **asked, exclude=["new"])).items
 
 
 async def test_a_judgement_that_is_no_number_is_told_and_keeps_it_out(
@@ -258,7 +264,7 @@ async def test_a_click_counts_once_and_only_for_its_own_workspace(
     offered = await desk.call("recommend", user="u0", limit=3)
     with pytest.raises(NotFound):
         await Desk(desk.house, bob).call("click", ticket=offered.ticket)
-    assert (await desk.call("click", ticket=offered.ticket, item=offered.items[0])).counted
+    assert (await desk.call("click", ticket=offered.ticket)).counted
     assert not (await desk.call("click", ticket=offered.ticket)).counted
     with pytest.raises(NotFound):
         await desk.call("click", ticket="made up")
@@ -323,6 +329,24 @@ async def _newest(desk: Desk, outcome: Outcome) -> PipelineRun:
             return shown
         assert not found or found[0].outcome in (Outcome.RUNNING, Outcome.WAITING), found[0].reason
         await asyncio.sleep(0.1)
+
+
+async def test_as_many_processes_serve_as_the_settings_say(open_shop: Desk) -> None:
+    desk = open_shop
+    view = await desk.call("endpoint")
+    assert (view.least_replicas, view.most_replicas) == (1, 4)
+    champion = view.arms[0].model
+    await desk.call("settings_set", replicas=2, most_replicas=3)
+    await desk.call("deploy", model=champion)  # the same model, with other processes
+    view = await desk.call("endpoint")
+    assert (view.least_replicas, view.most_replicas) == (2, 3)
+    assert [(each.model, each.replicas) for each in view.arms] == [(champion, 2)]
+    await desk.call("settings_set", replicas=2, most_replicas=1)
+    await desk.call("deploy", model=champion)
+    view = await desk.call("endpoint")
+    assert (view.least_replicas, view.most_replicas) == (2, 2)
+    with pytest.raises(Conflict):  # nothing else has served
+        await desk.call("roll_back")
 
 
 async def test_challenged_promoted_and_rolled_back(open_shop: Desk) -> None:

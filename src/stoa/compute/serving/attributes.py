@@ -26,26 +26,32 @@ def write_attributes(
 ) -> None:
     """Write the tags of every item, in the order of the model's item indices.
 
-    `others`: tags of items that the model does not know, by name. Those that none of its items has say
-    nothing, and are left out.
+    `others`: tags of items that the model does not know, by name. Those that share none with its items
+    can't be placed among them, and are left out.
     """
-    names = sorted({tag for each in tags for tag in each})
+    telling = {tag for each in tags for tag in each}
+    described = {
+        name: each for name, each in (others or {}).items() if not telling.isdisjoint(each)
+    }
+    names = sorted(telling.union(*described.values()))
     places = {name: place for place, name in enumerate(names)}
 
     def row(given: Sequence[str]) -> list[int]:
-        return sorted(places[tag] for tag in set(given) if tag in places)
+        return sorted(places[tag] for tag in set(given))
 
-    described = {name: row(given) for name, given in (others or {}).items()}
     written = {
         "tags": names,
         "items": [row(each) for each in tags],
-        "others": {name: found for name, found in described.items() if found},
+        "others": {name: row(each) for name, each in described.items()},
     }
     (folder / FILE).write_text(json.dumps(written), encoding="utf-8")
 
 
 class Attributes:
-    """Tags of items, and items of tags."""
+    """Tags of items, and items of tags.
+
+    Items are those of the model, and after them those that it does not know.
+    """
 
     def __init__(
         self,
@@ -59,17 +65,17 @@ class Attributes:
                 f"Attributes of {len(rows)} items for a model of {item_count}.",
                 hint="Write the attributes with the items of the same training.",
             )
-        self.others: Mapping[str, Sequence[int]] = others or {}
-        """Tags of items that the model does not know, by name."""
-        self._item_count = item_count
-        self._rows = rows
+        self.others = tuple(others or ())
+        """Names of the items that the model does not know."""
+        self._rows = [*rows, *(others or {}).values()]
+        self._item_count = len(self._rows)
         self._places = {name: place for place, name in enumerate(names)}
-        flat = np.array([tag for row in rows for tag in row], np.int64)
-        owners = np.repeat(np.arange(item_count), [len(row) for row in rows])
+        flat = np.array([tag for row in self._rows for tag in row], np.int64)
+        owners = np.repeat(np.arange(self._item_count), [len(row) for row in self._rows])
         order = np.argsort(flat, kind="stable")
         counts = np.bincount(flat, minlength=len(names))
         self._of_tag = np.split(owners[order], np.cumsum(counts)[:-1]) if len(names) else []
-        self._rarity = np.log1p(item_count / np.maximum(counts, 1))
+        self._rarity = np.log1p(self._item_count / np.maximum(counts, 1))
 
     @classmethod
     def read(cls, folder: Path, item_count: int) -> "Attributes":

@@ -5,12 +5,13 @@
     similar    {item | tags, count, exclude?, where?}               → {items, scores}
 
 A user the model never saw is scored from a history of items, else by popularity. An item that nobody
-had yet stands where the items stand that it shares tags with; one of which nothing is known comes
-last. The numbers are those of the model as it was trained: nothing here computes a score of its own.
+had yet, and one that the catalogue alone describes, stands where the items stand that it shares tags
+with; one of which nothing is known comes last. The numbers are those of the model as it was trained:
+nothing here computes a score of its own.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ MOST_COUNT: Final = 1000
 _KEPT_MASKS = 64
 _KEPT_NEAR = 20_000
 _MOST_COLD = 2000
-"""Items that nobody had and that one call places by their tags; more of them come last."""
+"""Sets of tags by which one call places items that nobody had; items with others come last."""
 _HINT = "See what the method takes."
 Indices = NDArray[np.int64]
 Scores = NDArray[np.float32]
@@ -63,14 +64,18 @@ class Recommending:
         if len(ids.items) != model.seen.item_count or len(ids.users) != model.seen.user_count:
             raise InvalidInput("Names and model do not belong together.", hint="Train it again.")
         self._model = model
+        self._own = model.seen.item_count
+        """Items that the model knows; after them come those that only the catalogue does."""
         self._had_pairs = [model.seen] if held_out is None else [model.seen, held_out]
         self._attributes = attributes
-        self._names = ids.items
+        self._names = (*ids.items, *attributes.others)
         self._users = {name: place for place, name in enumerate(ids.users)}
-        self._items = {name: place for place, name in enumerate(ids.items)}
-        self._had = model.seen.popularity() > 0
-        self._top = TopN(model, lists)
+        self._items = {name: place for place, name in enumerate(self._names)}
+        self._had = np.zeros(len(self._names), np.bool_)
+        self._had[: self._own] = model.seen.popularity() > 0
+        self._top = TopN(model, lists, len(attributes.others))
         self._masks: OrderedDict[tuple[Any, ...], NDArray[np.bool_]] = OrderedDict()
+        self._kinds = _kinds(attributes, self._had)
         self._near: dict[int, Indices] = {}
         self._owners: tuple[Indices, Indices] | None = None
         self.methods: Mapping[str, Method] = {
@@ -93,11 +98,11 @@ class Recommending:
             else:
                 known.append(name)
                 places.append(place)
-        scores = self._scores(user, history, np.array(places, np.int64))
-        if unknown:
-            known, scores = self._with_described(payload, user, history, known, scores)
-            placed = set(known)
-            unknown = [name for name in unknown if name not in placed]
+        described, near = self._described(payload, unknown)
+        scores = self._scores(user, history, np.array(places, np.int64), near)
+        if described:
+            known += described
+            unknown = [name for name in unknown if name not in {*described}]
         order = np.argsort(-scores, kind="stable").tolist()
         ranked = scores.tolist()
         return {
@@ -135,9 +140,6 @@ class Recommending:
             near = self._attributes.likeness(self._attributes.places(tags))
             return self._told(self._of_likeness(near, payload, [], count))
         place = self._items.get(str(name))
-        if place is None and str(name) in self._attributes.others:
-            near = self._attributes.likeness(self._attributes.others[str(name)])
-            return self._told(self._of_likeness(near, payload, [], count))
         if place is None:
             raise NotFound(f"There is no item '{str(name)[:80]}'.", hint="Name one of the model.")
         near = self._likeness(place)
@@ -145,25 +147,35 @@ class Recommending:
 
     # -- scores
 
-    def _scores(self, user: int | None, history: Indices, items: Indices) -> Scores:
-        """Scores of known items; those that nobody had get the mean of those they share tags with."""
-        if not len(items):
-            return np.zeros(0, np.float32)
+    def _scores(
+        self,
+        user: int | None,
+        history: Indices,
+        items: Indices,
+        described: Sequence[Indices] = (),
+    ) -> Scores:
+        """Scores of items, then of what is described by the items that it shares tags with.
+
+        What nobody had gets the mean of those it shares tags with.
+        """
         warm = self._had[items]
-        if warm.all():
-            return self._plain(user, history, items)
-        cold = np.flatnonzero(~warm)
-        near = [self._neighbours(int(items[place])) for place in cold[:_MOST_COLD]]
+        if warm.all() and not described:
+            return self._plain(user, history, items) if len(items) else np.zeros(0, np.float32)
+        kinds, kind_of = np.unique(self._kinds[items[~warm]], return_inverse=True)
+        near = [self._neighbours(int(kind)) for kind in kinds[:_MOST_COLD]]
+        near += [items[:0]] * (len(kinds) - len(near)) + [*described]
         # One call: scores of some models compare only within one.
-        every = self._plain(user, history, np.concatenate([items, *near])).copy()
-        scores, rest = every[: len(items)], every[len(items) :]
-        scores[cold] = scores[warm].min() if warm.any() else 0.0
-        placed = [(place, len(each)) for place, each in zip(cold, near, strict=False) if len(each)]
-        if placed:
-            sizes = np.array([size for _, size in placed])
-            starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-            scores[[place for place, _ in placed]] = np.add.reduceat(rest, starts) / sizes
-        return scores
+        asked, places = np.unique(np.concatenate([items[warm], *near]), return_inverse=True)
+        every = self._plain(user, history, asked)[places] if len(asked) else np.zeros(0, np.float32)
+        mine, rest = np.split(every, [int(warm.sum())])
+        means = np.full(len(near), mine.min() if len(mine) else 0.0, np.float32)
+        sizes = np.array([len(each) for each in near])
+        if len(rest):
+            starts = np.cumsum(sizes) - sizes
+            means[sizes > 0] = np.add.reduceat(rest, starts[sizes > 0]) / sizes[sizes > 0]
+        scores = np.empty(len(items), np.float32)
+        scores[warm], scores[~warm] = mine, means[kind_of]
+        return np.concatenate([scores, means[len(kinds) :]])
 
     def _neighbours(self, item: int) -> Indices:
         """Items that somebody had, and that share tags with this one."""
@@ -176,36 +188,27 @@ class Recommending:
 
     def _plain(self, user: int | None, history: Indices, items: Indices) -> Scores:
         """As the model says: of a user it knows, of a history, or by popularity."""
+        history = history[history < self._own]
         if user is not None and not len(history):
             return self._model.score(user, items)
         if user is not None:
             history = np.union1d(history, self._model.seen.of(user))
         return self._model.score_history(history, items)
 
-    def _with_described(
-        self,
-        payload: dict[str, Any],
-        user: int | None,
-        history: Indices,
-        known: list[str],
-        scores: Scores,
-    ) -> tuple[list[str], Scores]:
-        """Items that the model does not know, where the call or the catalogue describes them by tags."""
+    def _described(
+        self, payload: dict[str, Any], unknown: list[str]
+    ) -> tuple[list[str], list[Indices]]:
+        """Unknown items that the call describes by tags, and what shares tags with them."""
         tags = payload.get("tags") or {}
         if not isinstance(tags, dict):
             raise InvalidInput("'tags' is not an object of lists.", hint=_HINT)
-        names, more = [], []
-        for name in dict.fromkeys(_words(payload, "items")):
-            if name in self._items:
-                continue
-            described = self._attributes.others.get(name, ())
-            if name in tags:
-                described = self._attributes.places(tags[name])
-            near = self._attributes.nearest(described, self._had)
-            if len(near):
+        names, near = [], []
+        for name in unknown:
+            found = self._attributes.nearest(self._attributes.places(tags.get(name, ())), self._had)
+            if len(found):
                 names.append(name)
-                more.append(self._plain(user, history, near).mean())
-        return known + names, np.concatenate([scores, np.array(more, np.float32)])
+                near.append(found)
+        return names, near
 
     def _likeness(self, item: int) -> Scores:
         """How much every item is like one: by the model's vectors, by who had both, or by tags."""
@@ -237,8 +240,9 @@ class Recommending:
     def _of_likeness(
         self, near: Scores, payload: dict[str, Any], itself: list[int], count: int
     ) -> Hits:
+        others = np.arange(self._own, len(self._names))
         left_out = np.concatenate(
-            [self._known(_words(payload, "exclude")), np.array(itself, np.int64)]
+            [self._known(_words(payload, "exclude")), np.array(itself, np.int64), others]
         )
         allowed = self._allowed(payload, left_out)
         return self._top.of_scores(lambda items: near[items], count, allowed)
@@ -287,6 +291,15 @@ class Recommending:
             "items": [self._names[each] for each in hits.items.tolist()],
             "scores": hits.scores.tolist(),
         }
+
+
+def _kinds(attributes: Attributes, had: NDArray[np.bool_]) -> Indices:
+    """For every item that nobody had, the first such with the same tags: they stand in the same place."""
+    found = np.arange(len(had))
+    first: dict[tuple[int, ...], int] = {}
+    for item in np.flatnonzero(~had).tolist():
+        found[item] = first.setdefault(tuple(attributes.tags_of(item)), item)
+    return found
 
 
 def _words(payload: Any, name: str) -> list[str]:

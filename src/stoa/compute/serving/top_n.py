@@ -57,17 +57,28 @@ class Allowed:
         if self.among is not None:
             free = self.among if self.mask is None else self.among[self.mask[self.among]]
             return np.setdiff1d(free, self.left_out, assume_unique=False)
-        free_mask = np.ones(item_count, np.bool_) if self.mask is None else self.mask.copy()
-        free_mask[self.left_out] = False
-        return np.flatnonzero(free_mask)
+        return self.items_from(0, item_count)
+
+    def items_from(self, first: int, item_count: int) -> Indices:
+        """Those of the catalogue from `first` on, ascending; `among` is not looked at."""
+        free = (
+            np.ones(item_count - first, np.bool_) if self.mask is None else self.mask[first:].copy()
+        )
+        free[self.left_out[self.left_out >= first] - first] = False
+        return np.flatnonzero(free) + first
 
 
 class TopN:
     """Searches the catalogue of one model."""
 
-    def __init__(self, model: Recommender, lists: Lists | None = None) -> None:
-        """`lists` as kept with the model; without, a large catalogue is sorted here."""
+    def __init__(self, model: Recommender, lists: Lists | None = None, others: int = 0) -> None:
+        """`lists` as kept with the model; without, a large catalogue is sorted here.
+
+        `others`: items after the model's own that it does not know, but what scores does.
+        """
         self._model = model
+        self._own = model.seen.item_count
+        self._item_count = self._own + others
         self._index: InvertedLists | None = None
         factors = model.factors()
         if factors is not None and (lists is not None or len(factors.items) >= INDEXED):
@@ -87,16 +98,22 @@ class TopN:
     def of_user(self, user: int, count: int, allowed: Allowed, score: Score) -> Hits:
         """The best for a user the model knows: from the index where there is one."""
         factors = self._model.factors()
-        if self._index is None or factors is None or allowed.is_narrow(self._model.seen.item_count):
+        if self._index is None or factors is None or allowed.is_narrow(self._item_count):
             return self.of_scores(score, count, allowed)
         items, scores = self._index.search(
-            factors.users[user], count, mask=allowed.mask, left_out=allowed.left_out
+            factors.users[user],
+            count,
+            mask=None if allowed.mask is None else allowed.mask[: self._own],
+            left_out=allowed.left_out[allowed.left_out < self._own],
         )
+        if len(others := allowed.items_from(self._own, self._item_count)):
+            items = np.concatenate([items, others])
+            scores = np.concatenate([scores, score(others)])
         return best(items, scores, count)
 
     def of_scores(self, score: Score, count: int, allowed: Allowed) -> Hits:
         """The best by a function that scores any items: all that is allowed is scored."""
-        items = allowed.items(self._model.seen.item_count)
+        items = allowed.items(self._item_count)
         return best(items, score(items), count)
 
 

@@ -68,6 +68,8 @@ class Component:
         self._make = make
         self._scaler = Autoscaler(scaling, clock)
         self._replicas: list[Replica] = []
+        self._retiring: list[Replica] = []
+        """Given no more calls; they end those that they have."""
         self._starting = 0
         self._wanted = 0
         self._failures = 0
@@ -93,7 +95,11 @@ class Component:
     @property
     def outstanding(self) -> int:
         """Calls that wait or are under way."""
-        return len(self._queue) + sum(each.outstanding for each in self._replicas)
+        return len(self._queue) + sum(each.outstanding for each in self._running)
+
+    @property
+    def _running(self) -> list[Replica]:
+        return [*self._replicas, *self._retiring]
 
     @property
     def problem(self) -> str:
@@ -142,7 +148,7 @@ class Component:
         """Take no more, let open calls end for `seconds` (as scaled where None), end the replicas."""
         patience = self.scaling.drain_seconds if seconds is None else seconds
         until = self._clock() + patience
-        while self.outstanding and self._replicas and self._clock() < until:  # noqa: ASYNC110 - rare
+        while self.outstanding and self._running and self._clock() < until:  # noqa: ASYNC110 - rare
             await asyncio.sleep(0.01)
         self._closing = True
         for task in (self._ticking, *self._tasks):
@@ -152,7 +158,8 @@ class Component:
             *(task for task in (self._ticking, *self._tasks) if task is not None),
             return_exceptions=True,
         )
-        replicas, self._replicas = self._replicas, []
+        replicas = self._running
+        self._replicas, self._retiring = [], []
         await asyncio.gather(*(each.end(min(5.0, patience)) for each in replicas))
         for replica in replicas:
             self._queue.extend(each for batch in replica.batches.values() for each in batch)
@@ -293,6 +300,7 @@ class Component:
     def _retire_one(self) -> None:
         replica = min(self._replicas, key=lambda each: each.outstanding)
         self._replicas.remove(replica)
+        self._retiring.append(replica)
         replica.retiring = True
         self._spawn(self._drain(replica))
 
@@ -304,6 +312,7 @@ class Component:
             await replica.end(5.0)
         else:
             replica.kill()
+        self._retiring.remove(replica)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -339,7 +348,7 @@ class Component:
             else:
                 _fail(call, _too_late(self._problem))
         self._queue = waiting
-        for replica in self._replicas:
+        for replica in self._running:
             for batch in replica.batches.values():
                 for call in batch:
                     if call.deadline <= at:

@@ -47,6 +47,8 @@ async def endpoint(call: Call, request: EndpointRequest) -> EndpointView:
         state=view.state.value,
         problem=view.problem,
         arms=[await _arm(call, each, compared) for each in view.models],
+        least_replicas=view.scaling.min_replicas,
+        most_replicas=view.scaling.max_replicas,
         requests_per_second=view.rate.calls_per_second,
         errors_per_second=view.rate.errors_per_second,
         p50_milliseconds=view.rate.p50_milliseconds,
@@ -106,8 +108,10 @@ async def go_live(
             await inference.challenge(call.caller, name, row.id, share=share, probes=probes)
         await move(call, shop, {CHALLENGER: row.id}, f"Answers {share:.0%} of the users.")
         return
-    if (await serving(call, shop)) != {CHAMPION: row.id}:
-        scaling = Scaling(min_replicas=settings.replicas, max_replicas=max(settings.replicas, 4))
+    scaling = Scaling(
+        min_replicas=settings.replicas, max_replicas=max(settings.replicas, settings.most_replicas)
+    )
+    if await serving(call, shop, scaling) != {CHAMPION: row.id}:
         await inference.deploy(call.caller, name, row.id, scaling=scaling, probes=probes)
     await move(call, shop, {CHAMPION: row.id, CHALLENGER: None}, "Deployed.")
 
@@ -134,22 +138,24 @@ async def take_back(call: Call, shop: str, row: ModelVersionView, reason: str) -
     inference, name = call.platform.inference, endpoint_of(shop)
     there = await serving(call, shop)
     if there.get(CHALLENGER) == row.id:
-        await _follow(call, shop, await inference.withdraw(call.caller, name), reason)
+        await inference.withdraw(call.caller, name)
     elif there.get(CHAMPION) == row.id:
         try:
-            view = await inference.roll_back(call.caller, name)
+            await inference.roll_back(call.caller, name)
         except (Conflict, Refused):  # it was the first: nothing is better than a model that fails
             await inference.remove(call.caller, name)
-            await move(call, shop, {CHAMPION: None, CHALLENGER: None}, reason)
-            return
-        await _follow(call, shop, view, reason)
+    # Also where the endpoint has gone back before, and whoever did it was killed before saying so.
+    there = await serving(call, shop)
+    await move(call, shop, {each: there.get(each) for each in (CHAMPION, CHALLENGER)}, reason)
 
 
-async def serving(call: Call, shop: str) -> dict[str, str]:
-    """Arm → version of what answers a shop now; empty where nothing does."""
+async def serving(call: Call, shop: str, scaling: Scaling | None = None) -> dict[str, str]:
+    """Arm → version of what answers a shop now; empty where nothing does, or not with that scaling."""
     try:
         view = await call.platform.inference.endpoint(call.caller, endpoint_of(shop))
     except NotFound:
+        return {}
+    if scaling is not None and view.scaling != scaling:
         return {}
     return {each.arm.value: each.version_id for each in view.models}
 

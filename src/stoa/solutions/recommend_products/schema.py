@@ -451,6 +451,12 @@ class Settings(Request):
         {}, description="Hyperparameters of a model, other than the defaults."
     )
     replicas: int = Field(1, ge=1, le=16, description="Processes that serve, at least.")
+    most_replicas: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="Processes that serve, at most; more than the least come with load.",
+    )
 
     @field_validator("models")
     @classmethod
@@ -558,8 +564,6 @@ class Click(Request):
     """That a user took one of the things offered."""
 
     ticket: str = Field(min_length=1, max_length=500, description="Of the answer.")
-    item: str = Field("", max_length=200, description="What was taken.")
-    shop: Shop = FIRST_SHOP
 
 
 class Clicked(Result):
@@ -639,6 +643,8 @@ class EndpointView(Result):
     state: str
     problem: str
     arms: list[Arm]
+    least_replicas: int
+    most_replicas: int
     requests_per_second: float
     errors_per_second: float
     p50_milliseconds: float

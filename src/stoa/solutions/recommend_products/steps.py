@@ -230,8 +230,14 @@ async def _packed(call: Call, shop: str, trained: str) -> ArtefactView:
 
 
 async def approve(step: StepCall, plan: Plan, registered: Registered, verdict: Verdict) -> Decided:
-    """Let a person decide where the settings say so; else what passed its checks may serve."""
+    """Let a person decide where the settings say so; else what passed its checks may serve.
+
+    Whoever has decided on the registered version before the question was put is not asked again.
+    """
     call: Call = step.call
+    row = await model_of(call, registered.model)
+    if row.status is not Approval.PENDING:
+        return Decided(approved=row.status is Approval.APPROVED, reason=row.reason)
     by, decided = call.caller, Decided(approved=True, reason="It passed its checks.")
     if plan.settings.approval:
         decision = await _asked(step, plan, registered, verdict)

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from stoa.compute.networks.recommenders.artefact import MODEL, load_ids, load_model
 from stoa.compute.networks.recommenders.interactions import Ids
 from stoa.compute.networks.recommenders.recommender import Recommender
-from stoa.compute.training.recommenders.judging import HeldOut, gain, hit_rate, ranks_of
+from stoa.compute.training.recommenders.judging import HeldOut, are_tied, figures, ranks_of
 from stoa.compute.training.recommenders.preparing.prepared import Prepared, open_prepared
 from stoa.core.jobs.folder import RunFolder, work_in_folder
 from stoa.core.jobs.recipe import make_recipe
@@ -48,21 +49,21 @@ def evaluate(run: RunFolder, recipe: EvaluateRecipe) -> None:
     for prefix, held_out in (("validation_", prepared.validation), ("", prepared.test)):
         run.progress("Judging", 0, 1)
         if len(held_out):
-            found = ranks_by_name(model, ids, prepared, held_out)
-            metrics[f"{prefix}hr"] = hit_rate(found, recipe.top_k)
-            metrics[f"{prefix}ndcg"] = gain(found, recipe.top_k)
+            judged = figures(*judged_by_name(model, ids, prepared, held_out), recipe.top_k)
+            metrics |= {f"{prefix}{name}": value for name, value in judged.items()}
     if "hr" in metrics:
         print(f"HR={metrics['hr']:.4f}; NDCG={metrics['ndcg']:.4f};", flush=True)
     run.finish(metrics, {"kind": model.kind})
 
 
-def ranks_by_name(
+def judged_by_name(
     model: Recommender, ids: Ids, prepared: Prepared, held_out: HeldOut
-) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    """Rank of each held-out item, for a model with ids of its own."""
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Rank of each held-out item, and which lists are tied, for a model with ids of its own."""
     users = _places(prepared.ids.users, ids.users)
     items = _places(prepared.ids.items, ids.items)
     found = np.empty(len(held_out), np.int64)
+    tied = np.empty(len(held_out), np.bool_)
     for row, user in enumerate(held_out.users):
         wanted = np.concatenate([held_out.items[row, None], held_out.negatives[row]])
         places = np.where(wanted >= 0, items[wanted], -1)
@@ -73,15 +74,15 @@ def ranks_by_name(
             history = items[prepared.train.of(int(user))]
             scores = model.score_history(history[history >= 0], known)
         scores = np.where(places >= 0, scores, -np.inf).astype(np.float32)
-        found[row] = ranks_of(scores[None, :], held_out.negatives[row][None, :])[0]
+        negatives = held_out.negatives[row][None, :]
+        found[row] = ranks_of(scores[None, :], negatives)[0]
+        tied[row] = are_tied(scores[None, :], held_out.items[row][None], negatives)[0]
         if places[0] < 0:  # what can't be offered is no hit, though nothing scored more
             found[row] = len(wanted)
-    return found
+    return found, tied
 
 
-def _places(
-    names: tuple[str, ...], known: tuple[str, ...]
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _places(names: tuple[str, ...], known: tuple[str, ...]) -> NDArray[np.int64]:
     """For each name its place among the known ones, -1 where it is not."""
     place = {name: number for number, name in enumerate(known)}
     return np.array([place.get(name, -1) for name in names], np.int64)

@@ -86,7 +86,11 @@ def gain(found: NDArray[np.int64], k: int) -> float:
 
 def judge(model: Recommender, held_out: HeldOut, k: int = 10) -> dict[str, float]:
     """HR@k and NDCG@k as `hr` and `ndcg`; as `ties` the share of lists that the model can't order."""
-    found, tied = _ranks_and_ties(model, held_out)
+    return figures(*_ranks_and_ties(model, held_out), k)
+
+
+def figures(found: NDArray[np.int64], tied: NDArray[np.bool_], k: int = 10) -> dict[str, float]:
+    """The same of ranks, and of which lists are tied."""
     ties = float(tied.mean()) if len(tied) else 0.0
     return {"hr": hit_rate(found, k), "ndcg": gain(found, k), "ties": ties}
 

@@ -75,7 +75,10 @@ class _Endpoint:
                     tag("h2", view.name)
                     chip(words, tone, symbol, test="endpoint-state")
                 replicas = sum(each.replicas for each in view.arms)
-                tag("span", count(replicas, "replica"), "soft small numbers")
+                told = (
+                    f"{count(replicas, 'replica')} ({view.least_replicas} to {view.most_replicas})"
+                )
+                tag("span", told, "soft small numbers clip", test="replicas")
             if view.problem:
                 notice("It is not as it should be", view.problem, tone="warn")
             figures(

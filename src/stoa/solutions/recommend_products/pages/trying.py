@@ -161,8 +161,7 @@ class _Trying:
         span = (best - worst) or 1.0
 
         async def take(product: Product) -> None:
-            asked = {"ticket": offered.ticket, "item": product.item, "shop": self._shop}
-            clicked: Clicked = await self._context.call("click", asked)
+            clicked: Clicked = await self._context.call("click", {"ticket": offered.ticket})
             self._taken.append(product.item)
             say(
                 "Counted as a click."
