@@ -125,6 +125,34 @@ class IndexConformance:
         wide = await index.vector(scope("manuals", "secret"), unit(1), 1)
         assert wide[0].passage_id == "psg_1"
 
+    async def test_what_one_may_not_read_changes_neither_order_nor_scores(
+        self, index: Index
+    ) -> None:
+        words = ["valve", *["seal"] * 8, *["pump"] * 40]
+        texts = [f"{word} {'casing ' * (n % 5)}" for n, word in enumerate(words)]
+        texts += ["valve seal pump", "quixotrope pump"]
+        await index.upsert(A, [row(number, text) for number, text in enumerate(texts)])
+        questions = [searchable(each) for each in ("valve seal", "quixotrope seal pump", "pump")]
+
+        async def found() -> list[tuple[str, float]]:
+            hits = [await index.keyword(scope(), each, 30) for each in questions]
+            hits += [await index.vector(scope(), unit(number), 30) for number in range(3)]
+            return [(hit.id, round(hit.score, 6)) for each in hits for hit in each]
+
+        before = await found()
+        long = "quixotrope valve valve " + "casing " * 30
+        closed = [
+            row(1000 + n, long, collection="secret", document_id="doc_s", vector=unit(n % 3))
+            for n in range(300)
+        ]
+        draft = [row(2000 + n, long, live=False, document_id="doc_d") for n in range(30)]
+        await index.upsert(A, closed + draft)
+        await index.upsert(B, [row(n, long) for n in range(100)])
+        await index.optimise(A)
+        assert await found() == before
+        await index.delete(A, ["doc_s", "doc_d"])
+        assert await found() == before
+
     async def test_no_collection_and_no_document_find_nothing(self, index: Index) -> None:
         await index.upsert(A, [row(1, "pump")])
         for none in (Scope(A, frozenset()), scope(documents=set())):

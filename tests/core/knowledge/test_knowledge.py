@@ -8,7 +8,9 @@ from sqlalchemy.orm import Session
 
 from stoa.base.database import Database, new_id
 from stoa.base.errors import Conflict, NotFound, UserError
+from stoa.core.knowledge.pages import ParsedPage
 from stoa.core.knowledge.search import Mode
+from tests.core.knowledge import documents
 from tests.core.knowledge.building import LEAVE, PUMPS, A, B, DirectStepper, Room
 
 
@@ -232,3 +234,23 @@ async def test_text_of_every_kind_is_kept_as_it_is(room: Room) -> None:
     await room.add(LEAVE, "leave.md")
     best = await room.knowledge.search(A, "parental leave", collections=["manuals"], limit=1)
     assert "fourteen months" in best[0].passage.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_pages_of_very_many_lines_are_not_held_together(room: Room) -> None:
+    """Thousands of lines on each page would otherwise be gigabytes in the server, 32 pages at a time."""
+    page = documents.lines([f"w{number}" for number in range(4_000)], size=0.1)
+    source = await room.source(documents.pdf(*[page] * 6), "dense.pdf")
+    records, held = room.knowledge._records, list[int]()
+    add_pages = records.add_pages
+
+    async def counted(workspace: str, document_id: str, pages: list[ParsedPage]) -> None:
+        held.append(sum(len(page.lines) for page in pages))
+        await add_pages(workspace, document_id, pages)
+
+    records.add_pages = counted  # type: ignore[method-assign, assignment]
+    report = await room.knowledge.ingest(source, DirectStepper())
+    assert (report.pages, report.indexed) == (6, 6)
+    assert sum(held) == 24_000
+    assert max(held) < 14_000

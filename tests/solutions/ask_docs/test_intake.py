@@ -12,7 +12,10 @@ from stoa.base.database import EVERY_WORKSPACE
 from stoa.base.errors import InvalidInput, NotFound
 from stoa.core.flows.flows import RunState
 from stoa.solutions.ask_docs.schema import DocumentState
+from tests.core.knowledge.documents import text_pdf
+from tests.core.knowledge.test_deletion import on_disk
 from tests.solutions.ask_docs.conftest import LEAVE, PARKING, Desk
+from tests.solutions.ask_docs.whole import check_whole
 
 SAMPLE = Path(__file__).parents[3] / "src/stoa/solutions/ask_docs/sample"
 
@@ -120,15 +123,31 @@ async def test_an_unknown_file_or_collection_is_not_found(desk: Desk) -> None:
         await desk.add("leave.md", LEAVE, collection="Nowhere")
 
 
-async def test_delete_leaves_nothing(desk: Desk, tmp_path: Path) -> None:
-    """Looks into every table and every object for the document's words."""
+async def test_delete_leaves_nothing(desk: Desk) -> None:
+    """Looks into every table, object and file for the words of a document that a durable run read.
+
+    The run says what it took in, by name and title, as long as runs are kept; so does the audit log.
+    """
     marker = "Xylotheque"
-    view = await desk.publish("trees.md", f"# Trees\n\nThe {marker} holds 312 kinds of wood.\n")
+    words = [f"The {marker} holds 312 kinds of wood."]
+    platform = desk.house.platform
+    added = {"files": [await desk.upload("trees.pdf", text_pdf(words))]}
+    run_id = (await desk.house.start(desk.caller, "ask_docs", "add", added)).run_id
+    result = (await platform.flows.wait(desk.caller, run_id)).result
+    assert result is not None
+    document = result["documents"][0]["document"]["id"]
+    view = await desk.call("approve", document=document)
     other = await desk.publish("parking.md", PARKING)
+    await platform.knowledge.page_picture("workspace_a", view.id, 1)
     answer = await desk.ask(f"How many kinds of wood does the {marker} hold?")
     assert "312" in answer.text
+    home = platform.settings.home
+    assert on_disk(home / "index", b"xylothequ")
 
     await desk.call("delete", document=view.id)
+    assert on_disk(home / "index", view.id.encode(), b"xylothequ") == []
+    assert on_disk(home, b"312 kinds") == []
+    await check_whole(desk.house, "workspace_a")
     database = desk.house.platform.database
 
     def everything(session: sa.orm.Session) -> str:

@@ -25,6 +25,8 @@ from stoa.core.knowledge.scratch import Scratch
 from stoa.core.knowledge.tables import DocumentRow
 
 _PAGES_AT_ONCE = 32
+_LINES_AT_ONCE = 10_000
+"""Of the pages that are kept together: a page may have tens of thousands, at a kilobyte of memory each."""
 _PASSAGES_AT_ONCE = 200
 _CHUNKING = Chunking(max_tokens=1_000, overlap=200)
 
@@ -80,7 +82,8 @@ class Ingestion:
 
         async def on_page(page: ParsedPage) -> None:
             waiting.append(page)
-            if len(waiting) >= _PAGES_AT_ONCE:
+            lines = sum(len(each.lines) for each in waiting)
+            if len(waiting) >= _PAGES_AT_ONCE or lines >= _LINES_AT_ONCE:
                 await keep()
 
         async def on_progress(done: int, total: int) -> None:

@@ -53,10 +53,14 @@ async def add(call: Call, request: Add) -> Receipts:
     """
     collection_id = await _target(call, request)
     incoming = [(file, request.reference) for file in request.files]
-    for file in request.files:
-        await call.platform.files.get(
-            call.caller, file
-        )  # all of them exist, before one is taken in
+
+    async def check_files() -> bool:
+        for file in request.files:
+            await call.platform.files.get(call.caller, file)
+        return True
+
+    # All of them exist before one is taken in. A step: a copy of what is there already goes on the way.
+    await call.step(check_files)
 
     async def fetch_url() -> str:
         fetched = await fetch_for(call, request.url)

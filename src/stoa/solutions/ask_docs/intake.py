@@ -34,6 +34,13 @@ _NOTHING_READ = "No page of the document holds text that can be read."
 _NOTHING_HINT = "Open it: if it is not empty, the pages say why; send a version with text."
 _WAITS = "It would replace a document that only editors may delete, so a reviewer decides."
 _ENDED = {RunState.DONE, RunState.FAILED, RunState.CANCELLED}
+_ON_THE_WAY = {
+    DocumentState.RECEIVED,
+    DocumentState.FAILED,
+    DocumentState.DRAFT,
+    DocumentState.APPROVED,
+}
+"""States in which a document may be while the run that reads it has not noted the end of it."""
 _LIVE = (DocumentState.RECEIVED, DocumentState.DRAFT, DocumentState.APPROVED, DocumentState.CURRENT)
 
 
@@ -76,6 +83,7 @@ class Intake:
         """Receive, read, index. The receipt says what came of it; only faults of ours are raised."""
         received = Received.model_validate(await self._call.step(self.receive))
         if received.outcome == "already_there":
+            await self._call.step(self.drop_copy)
             if not await self._call.step(self.take_over, received.document_id, received.read_by):
                 return await self._receipt(received.document_id, "already_there")
             received = received.model_copy(update={"outcome": "new"})
@@ -101,10 +109,14 @@ class Intake:
                 )
             except IntegrityError:
                 continue  # the same bytes arrived in the same moment and were first: find them
-            if received.outcome == "already_there":
-                await lifecycle.drop_file(self._platform, self._caller, file.id)
             return received
         raise Bug("The database refuses a document that it does not have.")
+
+    async def drop_copy(self) -> bool:
+        """Delete an upload whose bytes are there already. A step of its own: once it has begun, the
+        upload can't be received again."""
+        await lifecycle.drop_file(self._platform, self._caller, self._incoming.file_id)
+        return True
 
     def _receive(self, session: Session, file: FileView) -> Received:
         collection = collection_to_write(session, self._caller, self._incoming.collection)
@@ -228,8 +240,13 @@ class Intake:
             row = session.get(DocumentRow, document_id, with_for_update=True)
             if row is None or row.state == DocumentState.DELETED:
                 return None
-            if row.state not in (DocumentState.RECEIVED, DocumentState.FAILED):
+            if row.state not in _ON_THE_WAY:
                 return False  # done before a crash
+            collection = session.get_one(CollectionRow, row.collection_id)
+            waits = lifecycle.replaces_of_others(session, row, self._caller)
+            unreviewed = not (collection.review or waits)
+            if row.state in (DocumentState.DRAFT, DocumentState.APPROVED):
+                return unreviewed  # a crash came between this and its becoming current
             _note(row, read, language)
             if not self._incoming.title and read.title not in ("", row.name):
                 row.title = read.title[:300]
@@ -238,11 +255,9 @@ class Intake:
                 lifecycle.enter(session, row, DocumentState.FAILED, self._caller)
                 return False
             row.live_sha256 = row.sha256
-            collection = session.get_one(CollectionRow, row.collection_id)
-            waits = lifecycle.replaces_of_others(session, row, self._caller)
             note = _WAITS if waits and not collection.review else ""
             lifecycle.enter(session, row, DocumentState.DRAFT, self._caller, note)
-            return not (collection.review or waits)
+            return unreviewed
 
         unreviewed = await self._platform.database.write(become_draft, workspace=self._workspace)
         if unreviewed is None:

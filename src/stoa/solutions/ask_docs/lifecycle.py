@@ -158,9 +158,10 @@ async def remove_deleted(platform: Platform, caller: Caller, document_ids: Seque
         if not rows:
             continue
         await platform.knowledge.delete(workspace, *(row.id for row in rows))
-        await platform.database.write(remove, workspace=workspace)
         for file in {row.file_id for row in rows}:
             await drop_file(platform, caller, file)
+        # The rows go last: as long as they stand, somebody sees that there is work left.
+        await platform.database.write(remove, workspace=workspace)
 
 
 async def unsettled(platform: Platform, workspace: str) -> list[str]:
@@ -177,7 +178,9 @@ async def drop_file(platform: Platform, caller: Caller, file_id: str) -> None:
     """Delete an upload that no document needs any more."""
     needed = await platform.database.read(
         lambda session: session.scalar(
-            select(func.count()).select_from(DocumentRow).where(DocumentRow.file_id == file_id)
+            select(func.count())
+            .select_from(DocumentRow)
+            .where(DocumentRow.file_id == file_id, DocumentRow.state != DocumentState.DELETED)
         ),
         workspace=caller.workspace_id,
     )

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from stoa.base.errors import Bug
 from stoa.core.knowledge.index.index import Found, Scope
+from stoa.core.knowledge.index.lance_words import LOOKED_AT, bm25
 
 if TYPE_CHECKING:  # LanceDB takes as long to import as all the rest: it is when a reader is made
     from lancedb.table import AsyncTable
@@ -50,13 +51,25 @@ class LanceReader:
         if scope.is_empty or not query:
             return []
 
+        asked = list(dict.fromkeys(query.split()))
+        condition = _condition(scope)
+        most = max(limit, LOOKED_AT)
+
         async def search(table: "AsyncTable") -> list[Found]:
-            builder = table.query().nearest_to_text(query, columns="words")
-            chosen = builder.where(_condition(scope)).select([*_RESULT, "vector", "_score"])
-            found = await chosen.limit(limit).to_arrow()
+            builder = table.query().nearest_to_text(query, columns="words").where(condition)
+            found = (
+                await builder.select([*_RESULT, "words", "vector", "_score"]).limit(most).to_arrow()
+            )
+            if not found.num_rows:
+                return []
+            rows = max(await table.count_rows(condition), found.num_rows)
+            scores = bm25(found["words"].combine_chunks(), asked, rows)
+            ids = found["id"].to_pylist()
+            order = sorted(range(len(ids)), key=lambda at: (-scores[at], ids[at]))[:limit]
+            best = found.take(order)
             return [
-                _found(row, row["_score"], vector)
-                for row, vector in zip(_rows(found, "_score"), self._unpack(found), strict=True)
+                _found(row, scores[at], vector)
+                for at, row, vector in zip(order, _rows(best), self._unpack(best), strict=True)
             ]
 
         return await self._read(scope.workspace, search, [])
@@ -76,7 +89,8 @@ class LanceReader:
                 refine = max(1, -(-_REFINED // limit))
                 builder = builder.nprobes(_PROBES).refine_factor(refine)
             found = await builder.to_arrow()
-            return [_found(row, 1.0 - row["_distance"]) for row in _rows(found, "_distance")]
+            scores = (1.0 - found["_distance"].to_numpy()).tolist()
+            return [_found(row, score) for row, score in zip(_rows(found), scores, strict=True)]
 
         return await self._read(scope.workspace, search, [])
 
@@ -166,8 +180,8 @@ def _condition(scope: Scope) -> str:
     return " AND ".join(parts)
 
 
-def _rows(found: pa.Table, score: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = found.select([*_RESULT, score]).to_pylist()
+def _rows(found: pa.Table) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = found.select(_RESULT).to_pylist()
     return rows
 
 
