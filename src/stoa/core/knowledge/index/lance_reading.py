@@ -62,14 +62,18 @@ class LanceReader:
             )
             if not found.num_rows:
                 return []
-            rows = max(await table.count_rows(condition), found.num_rows)
-            scores = bm25(found["words"].combine_chunks(), asked, rows)
-            ids = found["id"].to_pylist()
-            order = sorted(range(len(ids)), key=lambda at: (-scores[at], ids[at]))[:limit]
-            best = found.take(order)
+            if found.num_rows == most:  # the scope may hold more: the table's weights stand
+                best = found.slice(0, limit)
+                scores = best["_score"].to_pylist()
+            else:
+                rows = await table.count_rows(condition)
+                every = bm25(found["words"].combine_chunks(), asked, rows)
+                ids = found["id"].to_pylist()
+                order = sorted(range(len(ids)), key=lambda at: (-every[at], ids[at]))[:limit]
+                best, scores = found.take(order), every[order].tolist()
             return [
-                _found(row, scores[at], vector)
-                for at, row, vector in zip(order, _rows(best), self._unpack(best), strict=True)
+                _found(row, score, vector)
+                for row, score, vector in zip(_rows(best), scores, self._unpack(best), strict=True)
             ]
 
         return await self._read(scope.workspace, search, [])

@@ -1,10 +1,9 @@
 """Keyword scores in LanceDB: BM25 of what the scope alone holds.
 
 LanceDB weighs a word by how many rows of the table hold it, whoever may read them; so a closed document
-could change the order of what another reader finds. Here its weights only say which rows are looked at,
-and these are scored anew: a word weighs by how many of them hold it. Where the scope holds no more rows
-with a word of the question than are looked at, nothing outside of it has a say; where it holds more,
-only in which of them are looked at.
+could change the order of what another reader finds. Where all rows of the scope that hold a word of the
+question are looked at, they are scored anew here, and nothing outside of the scope has a say. Where there
+are more, how many hold a word isn't known from those looked at, and LanceDB's weights stand.
 """
 
 import math
@@ -14,13 +13,13 @@ import numpy as np
 import pyarrow.compute as pc
 
 LOOKED_AT: Final = 100
-"""Rows that are scored, unless more are wanted."""
+"""Rows that are read, unless more are wanted."""
 _K1: Final = 1.2
 _B: Final = 0.75
 
 
 def bm25(texts: Any, asked: list[str], rows: int) -> np.ndarray:
-    """Scores of texts (an array of prepared words) that come from a scope of so many rows."""
+    """Scores of texts (an array of prepared words): all that hold a word of a scope of so many rows."""
     often, lengths = _occurrences(texts, asked)
     norm = _K1 * (1 - _B + _B * lengths / max(1.0, float(lengths.mean())))
     scores = np.zeros(len(texts))
