@@ -15,10 +15,13 @@ import stoa
 from stoa.base.database import EVERY_WORKSPACE, now
 from stoa.base.errors import Conflict, NotFound, Refused
 from stoa.base.identity.caller import Caller, Role
+from stoa.core.flows.questions import Sought
 from stoa.core.flows.run import RunState
 from stoa.core.flows.tables import ScheduleRow
 from stoa.core.inference.inference import Inference
 from stoa.core.jobs.job import Launch
+from stoa.core.pipelines.step_call import StepCall
+from stoa.core.registry.versions import Versions
 from stoa.dispatch import Dispatcher
 from stoa.solutions.recommend_products import endpoints, training
 from stoa.solutions.recommend_products.commit import commit_of
@@ -318,6 +321,46 @@ async def test_the_event_starts_it_and_a_person_lets_it_serve(
     assert await served(desk) == run.model
     with pytest.raises(Refused):
         await desk.call("deploy", model=second.model)
+
+
+@pytest.mark.parametrize("written", ["before it is asked", "after it is asked"])
+async def test_an_approval_at_the_moment_of_the_question_is_not_missed(
+    house: Dispatcher, desk: Desk, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    """The step has seen that nobody has decided, and whoever decides that nobody is asked."""
+    judge, ask, decide = desk.beside("rita", Role.REVIEWER), StepCall.ask_person, Versions.decide
+    deciding, decisions = asyncio.Event(), []
+
+    async def decide_late(self: Versions, caller: Caller, *rest: Any, **more: Any) -> Any:
+        if caller.user_id == "rita" and written == "after it is asked" and not deciding.is_set():
+            deciding.set()
+            await desk.settled(run)
+        return await decide(self, caller, *rest, **more)
+
+    async def ask_late(self: StepCall, *rest: Any, **more: Any) -> Any:
+        if not decisions:
+            [model] = (await desk.call("models")).models
+            decisions.append(asyncio.create_task(judge.call("approve", model=model.id)))
+            await (deciding.wait() if written == "after it is asked" else decisions[0])
+        return await ask(self, *rest, **more)
+
+    monkeypatch.setattr(StepCall, "ask_person", ask_late)  # moments that can't be met from outside
+    monkeypatch.setattr(Versions, "decide", decide_late)
+    await desk.call("settings_set", models=["popularity"], approval=True)
+    await desk.add(shop())
+    run = await desk.start("run_pipeline")
+    view = await desk.settled(run)
+    if view.state is RunState.WAITING:
+        assert written == "after it is asked"
+        await decisions[0]
+        view = await desk.ended(run)
+    assert view.state is RunState.DONE, view
+    shown = (await desk.call("pipelines")).runs[0]
+    assert shown.outcome is Outcome.DEPLOYED
+    [model] = (await desk.call("models")).models
+    assert (model.approval, model.decided_by) == ("approved", "Rita")
+    inbox = await house.platform.flows.approvals.list(desk.caller, Sought())
+    assert inbox == []
 
 
 async def _newest(desk: Desk, outcome: Outcome) -> PipelineRun:

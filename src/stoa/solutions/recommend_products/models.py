@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stoa.base.errors import Conflict, NotFound
+from stoa.base.identity.caller import Caller
 from stoa.contract import Call
 from stoa.core.flows.approval_rows import Ballot
 from stoa.core.flows.questions import Sought
@@ -60,6 +61,15 @@ async def reject(call: Call, request: DecideModel) -> ModelView:
     return await _decide(call, request, REJECT)
 
 
+async def answer(call: Call, by: Caller, model: str, choice: str, reason: str) -> None:
+    """Answer the question that a run has put about a version, where one waits."""
+    approvals = call.platform.flows.approvals
+    waiting = await approvals.list(by, Sought(solution=SOLUTION), limit=500)
+    asked = next((each for each in waiting if each.context.get("model") == model), None)
+    if asked is not None:
+        await approvals.decide(by, asked.id, Ballot(choice=choice, reason=reason))
+
+
 async def model_of(call: Call, model: str) -> ModelVersionView:
     """A version of one of this solution's models. Raises NotFound, also for those of others."""
     found = await call.platform.registry.versions.show(call.caller, model)
@@ -108,16 +118,14 @@ def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 async def _decide(call: Call, request: DecideModel, choice: str) -> ModelView:
     row = await model_of(call, request.model)
-    approvals = call.platform.flows.approvals
-    waiting = await approvals.list(call.caller, Sought(solution=SOLUTION), limit=500)
-    asked = next((each for each in waiting if each.context.get("model") == row.id), None)
-    if asked is not None:
-        ballot = Ballot(choice=choice, reason=request.reason)
-        await approvals.decide(call.caller, asked.id, ballot)
+    await answer(call, call.caller, row.id, choice, request.reason)
     if choice == REJECT and {CHAMPION, CHALLENGER} & {*row.aliases}:
         raise Conflict("This model serves.", hint="Roll back first.")
     status = Approval.APPROVED if choice == APPROVE else Approval.REJECTED
     decided = await call.platform.registry.versions.decide(
         call.caller, row.id, status, reason=request.reason
     )
+    # Also a question that was put between the first look and this decision. A run that asks later sees
+    # the decision itself: it looks again once its question stands.
+    await answer(call, call.caller, row.id, choice, request.reason)
     return view_of(decided)
