@@ -90,15 +90,25 @@ def test_a_challenger_is_trained_compared_and_withdrawn(sample_site: Served, vis
     challenger = page.get_by_test_id("model").filter(has_text="Challenger")
     challenger.get_by_test_id("details").click()
     lineage = page.get_by_test_id("lineage")
-    for name in (f"recommend.{SHOP}.interactions v2", f"endpoint recommend-{SHOP}"):
-        lineage.get_by_text(name).first.wait_for()
-    page.keyboard.press("Escape")
+    for told in (f"recommend.{SHOP}.interactions v2", "Train gmf", "Challenger · Approved"):
+        lineage.get_by_text(told).first.wait_for()
+    assert lineage.locator("ol > li").count() == 6, "two data sets, run, job, model, endpoint"
+    by = lineage.locator("a", has_text="Run · Done").first
+    assert (by.get_attribute("href") or "").startswith("/runs/")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark")
+    lineage.get_by_text("after Train gmf").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    lineage.scroll_into_view_if_needed()
+    page.set_viewport_size({"width": 1280, "height": 860})
+    lineage.locator("a", has_text=f"recommend-{SHOP}").click()  # another page, with this tab
+    page.get_by_test_id("endpoint").get_by_text(f"recommend-{SHOP}").first.wait_for()
 
     for user in range(100, 140):
         answer = asked(page, "recommend", user=f"u{user}", limit=3)
         if user % 2:
             page.evaluate(CLICK, answer["ticket"])
-    page.get_by_test_id("tab-endpoint").click()
+    page.reload()
     arms = page.get_by_test_id("arm")
     arms.nth(1).get_by_text("50 % of the users").wait_for()
     arms.first.get_by_text(" answers were clicked").wait_for()

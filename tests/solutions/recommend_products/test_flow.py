@@ -5,6 +5,7 @@ import csv
 import io
 import random
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,8 @@ async def test_from_a_file_to_answers_and_a_worse_retrain_kept_out(open_shop: De
     assert (version.model, version.approval, version.aliases) == ("ease", "approved", ["champion"])
     assert version.parameters["regularisation"] == 1000.0
     assert version.dataset.startswith("interactions v1")
-    names = [each.name for each in (await desk.call("lineage", model=version.id)).nodes]
-    assert "recommend.shop.interactions v1" in names
-    assert "recommend-shop" in names
+    nodes = (await desk.call("lineage", model=version.id)).nodes
+    assert {"dataset", "job", "model", "endpoint"} < {each.kind for each in nodes}  # by no run
 
     ranked = await desk.call("rank", user="u0", items=["b1", "b2", "a1", "a2", "nobody had it"])
     assert ranked.known_user
@@ -112,6 +112,23 @@ async def test_from_a_file_to_answers_and_a_worse_retrain_kept_out(open_shop: De
     assert "plus the margin of 0.1" in worse.reason
     assert await served(desk) == version.id
     assert len((await desk.call("models")).models) == 1
+
+
+async def _check_lineage(desk: Desk, model: str) -> None:
+    """From the data, over the run and its job, to the model and what it serves."""
+    found = await desk.call("lineage", model=model)
+    named = {each.kind: (each.name, each.state) for each in found.nodes if each.kind != "artefact"}
+    assert named == {
+        "dataset": ("recommend.shop.interactions v1", ""),
+        "run": ("Recommendations", "done"),
+        "job": ("Train ease", "done"),
+        "model": ("recommend.shop v1", "approved"),
+        "endpoint": ("recommend-shop", "live"),
+    }
+    kinds = {each.id: each.kind for each in found.nodes}
+    went = {(kinds[each.source], kinds[each.target]) for each in found.arrows}
+    way = ["dataset", "run", "job", "model", "endpoint"]
+    assert {*pairwise(way)} <= went
 
 
 async def test_nobody_is_offered_what_they_had_unless_they_ask_for_it(open_shop: Desk) -> None:
@@ -307,6 +324,7 @@ async def test_the_event_starts_it_and_a_person_lets_it_serve(
     assert (approved.approval, approved.decided_by) == ("approved", "Rita")
     run = await _newest(desk, Outcome.DEPLOYED)
     assert await served(desk) == run.model
+    await _check_lineage(desk, run.model)
 
     await desk.add(shop(users=90, seed=2), replace=True)
     await desk.call("settings_set", models=["ease"], approval=True, margin=-1)
@@ -329,7 +347,8 @@ async def test_an_approval_at_the_moment_of_the_question_is_not_missed(
 ) -> None:
     """The step has seen that nobody has decided, and whoever decides that nobody is asked."""
     judge, ask, decide = desk.beside("rita", Role.REVIEWER), StepCall.ask_person, Versions.decide
-    deciding, decisions = asyncio.Event(), []
+    deciding = asyncio.Event()
+    decisions: list[asyncio.Task[Any]] = []
 
     async def decide_late(self: Versions, caller: Caller, *rest: Any, **more: Any) -> Any:
         if caller.user_id == "rita" and written == "after it is asked" and not deciding.is_set():
