@@ -121,6 +121,29 @@ def test_a_challenger_is_trained_compared_and_withdrawn(sample_site: Served, vis
     arms.nth(1).wait_for(state="detached")
 
 
+def test_processes_are_set_in_the_dialog_within_the_bounds_of_the_api(
+    sample_site: Served, visit: Any
+) -> None:
+    page = opened(sample_site, visit)
+    page.get_by_test_id("tab-pipeline").click()
+    page.get_by_test_id("settings").click()
+    dialog = page.get_by_test_id("dialog")
+    least = dialog.get_by_test_id("set-replicas")
+    for told in ("Least processes, 1 to 16", "Most processes, 1 to 64"):
+        dialog.get_by_text(told).wait_for()
+    least.fill("17")
+    dialog.get_by_test_id("save-settings").click()
+    dialog.get_by_test_id("error").get_by_text("less than or equal to 16").wait_for()
+    assert page.locator(".stoa-bad").count() == 0, "nothing else went wrong"
+    least.fill("2")
+    dialog.get_by_test_id("set-most-replicas").fill("3")
+    dialog.get_by_test_id("save-settings").click()
+    page.get_by_text("The next run keeps to it.").first.wait_for()
+    kept = asked(page, "settings")["settings"]
+    assert (kept["replicas"], kept["most_replicas"]) == (2, 3)
+    asked(page, "settings_set", **{**kept, "replicas": 1, "most_replicas": 4})
+
+
 def test_a_run_that_fails_says_why_on_a_phone_in_the_dark(sample_site: Served, visit: Any) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
     page = opened(sample_site, visit, **phone)
