@@ -163,6 +163,12 @@ def test_a_run_that_fails_says_why_on_a_phone_in_the_dark(sample_site: Served, v
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_is_wider_than_the_screen(sample_site: Served, visit: Any, width: int) -> None:
     page = opened(sample_site, visit, viewport={"width": width, "height": 860})
+    lengthened = page.evaluate("""() => [...document.querySelectorAll(".tile-words > *")].map(
+        (each) => each.textContent = "x".repeat(300)).length""")
+    assert lengthened >= 24, "titles and categories of a dozen products"
+    tall = page.get_by_test_id("tile").first.bounding_box()["height"]
+    assert tall < 400, "a title that goes on for ever ends after some lines"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     for tab in TABS:
         page.get_by_test_id(f"tab-{tab}").click()
         page.wait_for_timeout(800)
