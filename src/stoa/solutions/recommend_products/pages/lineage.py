@@ -38,6 +38,12 @@ _STATES = {
 
 
 def draw_lineage(view: ModelView, found: LineageView) -> None:
+    """Draw it, with links to what has a page."""
+    graph, looks = graph_of_lineage(view, found)
+    PipelineGraph(graph, looks=looks, label=f"Lineage of v{view.version}, from data to endpoint")
+
+
+def graph_of_lineage(view: ModelView, found: LineageView) -> tuple[Graph, dict[str, Look]]:
     """From the data over the run and the job to the model and its endpoint.
 
     Files are left out: they are between what is drawn, and have no page. Of many versions of the data the
@@ -65,8 +71,7 @@ def draw_lineage(view: ModelView, found: LineageView) -> None:
             for each in edges
             if each.source == shown[0].id
         ]
-    graph = Graph(title="", nodes=boxes, edges=edges)
-    PipelineGraph(graph, looks=looks, label=f"Lineage of v{view.version}, from data to endpoint")
+    return Graph(title="", nodes=boxes, edges=edges), looks
 
 
 def _number(name: str) -> int:
