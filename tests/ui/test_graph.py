@@ -7,7 +7,7 @@ from nicegui.client import Client
 
 from stoa.core.pipelines.views import Edge, Node, PipelineView, StepItem, StepState
 from stoa.ui.elements import Tag
-from stoa.ui.graph import PipelineGraph
+from stoa.ui.graph import Look, PipelineGraph
 from stoa.ui.layers import lay_out
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -92,3 +92,20 @@ def test_boxes_say_how_things_stand(canvas: Client) -> None:
     graph.update(view(other=StepState.DONE))
     assert box(canvas, "other")
     assert "Train" not in texts(canvas)
+
+
+def test_boxes_that_are_no_steps_say_what_they_are_and_lead_to_it(canvas: Client) -> None:
+    drawn = view(data=StepState.DONE, run=StepState.DONE, model=StepState.WAITING)
+    looks = {
+        "data": Look("table_rows"),
+        "run": Look("account_tree", "Run · Done", "/runs/run_1"),
+        "model": Look("model_training", "Waits for approval"),
+    }
+    PipelineGraph(drawn, looks=looks, label="Lineage")
+    said = texts(canvas)
+    assert {"Run · Done", "Waits for approval", "after Data", "after Run"} <= set(said)
+    assert "Waits for a person · 1.5 s" not in said
+    assert (box(canvas, "run").tag, box(canvas, "run").props["href"]) == ("a", "/runs/run_1")
+    assert "state-waiting" in box(canvas, "model").classes
+    assert [box(canvas, each).tag for each in ("data", "model")] == ["div", "div"]
+    assert box(canvas, "data").props["title"] == "Data"

@@ -1,13 +1,14 @@
-"""A pipeline drawn as a graph that lives: boxes with states, arrows between them.
+"""A pipeline, or a lineage, drawn as a graph that lives: boxes with states, arrows between them.
 
 Wide enough, it is a picture from left to right; on a phone it is a list in the same order, in which each
 box says what it comes after. Every state is told by a symbol and a word besides its colour. `update`
 changes what has changed, so that focus stays where it is.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from stoa.core.pipelines.views import Edge, Node, PipelineView, StepState
+from stoa.core.pipelines.views import Edge, Graph, Node, StepState
 from stoa.ui.elements import Tag, icon, on_click, tag
 from stoa.ui.frame import count, took
 from stoa.ui.layers import Layout, Place, lay_out
@@ -26,11 +27,33 @@ _SYMBOLS = {
 }
 
 
-class PipelineGraph:
-    """The graph of one run. `choose(name)` is called when a person presses a box."""
+@dataclass(frozen=True)
+class Look:
+    """How a box that is no step looks."""
 
-    def __init__(self, view: PipelineView, choose: Choose | None = None) -> None:
+    symbol: str
+    word: str = ""
+    """Stands for the state; empty: there is none to tell."""
+    to: str = ""
+    """Where its link leads; empty: it is none."""
+
+
+class PipelineGraph:
+    """The graph of one run. `choose(name)` is called when a person presses a box.
+
+    `looks` holds the boxes that are no steps, by name: such a box leads to a page, or nowhere.
+    """
+
+    def __init__(
+        self,
+        view: Graph,
+        choose: Choose | None = None,
+        *,
+        looks: Mapping[str, Look] | None = None,
+        label: str = "",
+    ) -> None:
         self._choose = choose
+        self._looks = looks or {}
         self._boxes: dict[str, _Box] = {}
         self._arrows: dict[tuple[str, str], Tag] = {}
         self._root = tag(
@@ -39,12 +62,12 @@ class PipelineGraph:
             "graph",
             role="group",
             tabindex="0",
-            aria_label=f"Steps of {view.title}",
+            aria_label=label or f"Steps of {view.title}",
             test="pipeline-graph",
         )
         self._draw(view)
 
-    def update(self, view: PipelineView) -> None:
+    def update(self, view: Graph) -> None:
         """Show how it stands now."""
         if [node.name for node in view.nodes] != list(self._boxes):
             self._root.clear()
@@ -54,7 +77,7 @@ class PipelineGraph:
             self._boxes[node.name].show(node)
         self._colour(view)
 
-    def _draw(self, view: PipelineView) -> None:
+    def _draw(self, view: Graph) -> None:
         names = [node.name for node in view.nodes]
         edges = [each for each in view.edges if {each.source, each.target} <= set(names)]
         layout = lay_out(names, [(each.source, each.target) for each in edges])
@@ -68,8 +91,9 @@ class PipelineGraph:
             with tag("ol", "", "graph-nodes"):
                 for node in view.nodes:
                     before = [titles[each.source] for each in edges if each.target == node.name]
+                    look = self._looks.get(node.name)
                     self._boxes[node.name] = _Box(
-                        node, layout.places[node.name], before, self._choose
+                        node, layout.places[node.name], before, look or self._choose
                     )
         self._colour(view)
 
@@ -94,7 +118,7 @@ class PipelineGraph:
                             tag("title", each.label)
                 self._arrows[arrow] = group
 
-    def _colour(self, view: PipelineView) -> None:
+    def _colour(self, view: Graph) -> None:
         """Arrows that something went along are strong; those of skipped steps are dashed."""
         states = {node.name: node.state for node in view.nodes}
         for (source, target), arrow in self._arrows.items():
@@ -104,19 +128,24 @@ class PipelineGraph:
 
 
 class _Box:
-    """One step."""
+    """One step, or something that has a look of its own; a step is chosen by `does`."""
 
     def __init__(
-        self, node: Node, place: Place, before: Sequence[str], choose: Choose | None
+        self, node: Node, place: Place, before: Sequence[str], does: Look | Choose | None
     ) -> None:
         left, top = _corner(place)
+        self._look = does if isinstance(does, Look) else None
         with tag("li", "", "graph-node") as item:
             item.style(f"left: {left}px; top: {top}px")
-            kind = "div" if choose is None else "button"
+            kind = "div" if does is None else "button"
+            if self._look is not None:
+                kind = "a" if self._look.to else "div"
             self._box = tag(kind, "", "", test=f"node-{node.name}")
-            if choose is not None:
+            if self._look is not None and self._look.to:
+                self._box.props["href"] = self._look.to
+            elif does is not None and not isinstance(does, Look):
                 self._box.props["type"] = "button"
-                on_click(self._box, lambda: choose(node.name))
+                on_click(self._box, lambda: does(node.name))
             with self._box:
                 with tag("span", "", "graph-head"):
                     self._symbol = tag("span")
@@ -132,16 +161,22 @@ class _Box:
 
     def show(self, node: Node) -> None:
         """How it stands now."""
-        word, more, share = _word(node), _more(node), _share(node)
+        word = _word(node) if self._look is None else self._look.word
+        more, share = _more(node), _share(node)
         told = f"{word}\n{more}\n{share}\n{node.cached}"
         if told == self._shown:
             return
         self._shown = told
         self._box.classes(replace=f"graph-box state-{node.state.value}")
-        self._box.props["title"] = f"{node.title}: {word}. {more}".strip()
+        self._box.props["title"] = ". ".join(
+            each for each in (f"{node.title}: {word}" if word else node.title, more) if each
+        )
         self._symbol.clear()
         with self._symbol:
-            icon("content_copy" if node.cached else _SYMBOLS[node.state])
+            if self._look is not None:
+                icon(self._look.symbol)
+            else:
+                icon("content_copy" if node.cached else _SYMBOLS[node.state])
         self._state.set_text(word)
         self._more.set_text(more)
         self._track.set_visibility(share is not None)

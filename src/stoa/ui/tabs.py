@@ -26,7 +26,10 @@ class Tab:
 async def show_tabs(
     context: PageContext, tabs: Sequence[Tab], *, ends_on_leaving: bool = False
 ) -> None:
-    """Lay the tabs out and build the first. `ends_on_leaving`: timers of the tab that is left end."""
+    """Lay the tabs out and build the first, or the one that the page's address names by `?tab=`.
+
+    `ends_on_leaving`: timers of the tab that is left end.
+    """
     shown = [each for each in tabs if context.caller.role in each.roles]
     places: dict[str, ui.tab_panel] = {}
     with ui.tabs().props("align=left no-caps inline-label") as bar:
@@ -35,7 +38,8 @@ async def show_tabs(
                 with tag("span", "", "line"):
                     icon(each.symbol, "small-icon")
                     tag("span", each.title)
-    first = shown[0].name
+    asked = ui.context.client.request.query_params.get("tab")
+    first = next((each.name for each in shown if each.name == asked), shown[0].name)
     with ui.tab_panels(bar, value=first, animated=False, keep_alive=not ends_on_leaving):
         for each in shown:
             places[each.name] = ui.tab_panel(each.name)

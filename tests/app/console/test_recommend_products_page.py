@@ -90,15 +90,25 @@ def test_a_challenger_is_trained_compared_and_withdrawn(sample_site: Served, vis
     challenger = page.get_by_test_id("model").filter(has_text="Challenger")
     challenger.get_by_test_id("details").click()
     lineage = page.get_by_test_id("lineage")
-    for name in (f"recommend.{SHOP}.interactions v2", f"endpoint recommend-{SHOP}"):
-        lineage.get_by_text(name).first.wait_for()
-    page.keyboard.press("Escape")
+    for told in (f"recommend.{SHOP}.interactions v2", "Train gmf", "Challenger · Approved"):
+        lineage.get_by_text(told).first.wait_for()
+    assert lineage.locator("ol > li").count() == 6, "two data sets, run, job, model, endpoint"
+    by = lineage.locator("a", has_text="Run · Done").first
+    assert (by.get_attribute("href") or "").startswith("/runs/")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark")
+    lineage.get_by_text("after Train gmf").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    lineage.scroll_into_view_if_needed()
+    page.set_viewport_size({"width": 1280, "height": 860})
+    lineage.locator("a", has_text=f"recommend-{SHOP}").click()  # another page, with this tab
+    page.get_by_test_id("endpoint").get_by_text(f"recommend-{SHOP}").first.wait_for()
 
     for user in range(100, 140):
         answer = asked(page, "recommend", user=f"u{user}", limit=3)
         if user % 2:
             page.evaluate(CLICK, answer["ticket"])
-    page.get_by_test_id("tab-endpoint").click()
+    page.reload()
     arms = page.get_by_test_id("arm")
     arms.nth(1).get_by_text("50 % of the users").wait_for()
     arms.first.get_by_text(" answers were clicked").wait_for()
@@ -109,6 +119,29 @@ def test_a_challenger_is_trained_compared_and_withdrawn(sample_site: Served, vis
     page.get_by_test_id("confirm-yes").click()
     page.get_by_text("The test is over.").first.wait_for()
     arms.nth(1).wait_for(state="detached")
+
+
+def test_processes_are_set_in_the_dialog_within_the_bounds_of_the_api(
+    sample_site: Served, visit: Any
+) -> None:
+    page = opened(sample_site, visit)
+    page.get_by_test_id("tab-pipeline").click()
+    page.get_by_test_id("settings").click()
+    dialog = page.get_by_test_id("dialog")
+    least = dialog.get_by_test_id("set-replicas")
+    for told in ("Least processes, 1 to 16", "Most processes, 1 to 64"):
+        dialog.get_by_text(told).wait_for()
+    least.fill("17")
+    dialog.get_by_test_id("save-settings").click()
+    dialog.get_by_test_id("error").get_by_text("less than or equal to 16").wait_for()
+    assert page.locator(".stoa-bad").count() == 0, "nothing else went wrong"
+    least.fill("2")
+    dialog.get_by_test_id("set-most-replicas").fill("3")
+    dialog.get_by_test_id("save-settings").click()
+    page.get_by_text("The next run keeps to it.").first.wait_for()
+    kept = asked(page, "settings")["settings"]
+    assert (kept["replicas"], kept["most_replicas"]) == (2, 3)
+    asked(page, "settings_set", **{**kept, "replicas": 1, "most_replicas": 4})
 
 
 def test_a_run_that_fails_says_why_on_a_phone_in_the_dark(sample_site: Served, visit: Any) -> None:
@@ -130,6 +163,12 @@ def test_a_run_that_fails_says_why_on_a_phone_in_the_dark(sample_site: Served, v
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_is_wider_than_the_screen(sample_site: Served, visit: Any, width: int) -> None:
     page = opened(sample_site, visit, viewport={"width": width, "height": 860})
+    lengthened = page.evaluate("""() => [...document.querySelectorAll(".tile-words > *")].map(
+        (each) => each.textContent = "x".repeat(300)).length""")
+    assert lengthened >= 24, "titles and categories of a dozen products"
+    tall = page.get_by_test_id("tile").first.bounding_box()["height"]
+    assert tall < 400, "a title that goes on for ever ends after some lines"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     for tab in TABS:
         page.get_by_test_id(f"tab-{tab}").click()
         page.wait_for_timeout(800)

@@ -39,6 +39,14 @@ class Desk:
                 return view
             await asyncio.sleep(0.02)
 
+    async def ended(self, run_id: str) -> RunView:
+        """The run, once nothing more happens."""
+        while True:
+            view = await self.house.platform.flows.show(self.caller, run_id)
+            if view.state.ended:
+                return view
+            await asyncio.sleep(0.02)
+
     async def upload(self, name: str, content: bytes | Path) -> str:
         """Store a file; return its id."""
         return (await self.house.platform.files.add(self.caller, name, content)).id

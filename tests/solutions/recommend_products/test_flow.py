@@ -5,6 +5,7 @@ import csv
 import io
 import random
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ import stoa
 from stoa.base.database import EVERY_WORKSPACE, now
 from stoa.base.errors import Conflict, NotFound, Refused
 from stoa.base.identity.caller import Caller, Role
+from stoa.core.flows.questions import Sought
 from stoa.core.flows.run import RunState
 from stoa.core.flows.tables import ScheduleRow
 from stoa.core.inference.inference import Inference
 from stoa.core.jobs.job import Launch
+from stoa.core.pipelines.step_call import StepCall
+from stoa.core.registry.versions import Versions
 from stoa.dispatch import Dispatcher
 from stoa.solutions.recommend_products import endpoints, training
 from stoa.solutions.recommend_products.commit import commit_of
@@ -30,16 +34,15 @@ from tests.solutions.recommend_products.conftest import Desk, rows
 pytestmark = pytest.mark.timeout(300)
 
 
-def shop(users: int = 60, seed: int = 1, *, mixed_up: bool = False) -> bytes:
-    """Two tastes: everybody buys within theirs. `mixed_up`: items were shuffled, nothing can be learned."""
+def shop(users: int = 60, seed: int = 1) -> bytes:
+    """Two tastes: everybody buys within theirs."""
     chance = random.Random(seed)
     found = io.StringIO()
     writer = csv.writer(found)
     writer.writerow(["user", "item", "time"])
     for user in range(users):
         taste = [f"{'ab'[user % 2]}{n}" for n in range(60)]
-        every = [f"{letter}{n}" for letter in "ab" for n in range(60)]
-        liked = chance.sample(every if mixed_up else taste, 14)
+        liked = chance.sample(taste, 14)
         for place, item in enumerate(liked):
             writer.writerow([f"u{user}", item, 1_000 * user + place])
     return found.getvalue().encode()
@@ -76,9 +79,8 @@ async def test_from_a_file_to_answers_and_a_worse_retrain_kept_out(open_shop: De
     assert (version.model, version.approval, version.aliases) == ("ease", "approved", ["champion"])
     assert version.parameters["regularisation"] == 1000.0
     assert version.dataset.startswith("interactions v1")
-    names = [each.name for each in (await desk.call("lineage", model=version.id)).nodes]
-    assert "recommend.shop.interactions v1" in names
-    assert "recommend-shop" in names
+    nodes = (await desk.call("lineage", model=version.id)).nodes
+    assert {"dataset", "job", "model", "endpoint"} < {each.kind for each in nodes}  # by no run
 
     ranked = await desk.call("rank", user="u0", items=["b1", "b2", "a1", "a2", "nobody had it"])
     assert ranked.known_user
@@ -103,13 +105,30 @@ async def test_from_a_file_to_answers_and_a_worse_retrain_kept_out(open_shop: De
 
     plain = await made(desk, models=["popularity"])
     assert plain.outcome is Outcome.KEPT_OUT, plain.reason
-    await desk.call("settings_set", models=["ease"], margin=0.1)
-    await desk.add(shop(mixed_up=True), replace=True)
+    await desk.call("settings_set", models=["popularity"], margin=0.1)
+    await desk.add(shop(seed=2), replace=True)
     worse = await made(desk)
     assert worse.outcome is Outcome.KEPT_OUT, worse.reason
     assert "plus the margin of 0.1" in worse.reason
     assert await served(desk) == version.id
     assert len((await desk.call("models")).models) == 1
+
+
+async def _check_lineage(desk: Desk, model: str) -> None:
+    """From the data, over the run and its job, to the model and what it serves."""
+    found = await desk.call("lineage", model=model)
+    named = {each.kind: (each.name, each.state) for each in found.nodes if each.kind != "artefact"}
+    assert named == {
+        "dataset": ("recommend.shop.interactions v1", ""),
+        "run": ("Recommendations", "done"),
+        "job": ("Train ease", "done"),
+        "model": ("recommend.shop v1", "approved"),
+        "endpoint": ("recommend-shop", "live"),
+    }
+    kinds = {each.id: each.kind for each in found.nodes}
+    went = {(kinds[each.source], kinds[each.target]) for each in found.arrows}
+    way = ["dataset", "run", "job", "model", "endpoint"]
+    assert {*pairwise(way)} <= went
 
 
 async def test_nobody_is_offered_what_they_had_unless_they_ask_for_it(open_shop: Desk) -> None:
@@ -305,6 +324,7 @@ async def test_the_event_starts_it_and_a_person_lets_it_serve(
     assert (approved.approval, approved.decided_by) == ("approved", "Rita")
     run = await _newest(desk, Outcome.DEPLOYED)
     assert await served(desk) == run.model
+    await _check_lineage(desk, run.model)
 
     await desk.add(shop(users=90, seed=2), replace=True)
     await desk.call("settings_set", models=["ease"], approval=True, margin=-1)
@@ -319,6 +339,47 @@ async def test_the_event_starts_it_and_a_person_lets_it_serve(
     assert await served(desk) == run.model
     with pytest.raises(Refused):
         await desk.call("deploy", model=second.model)
+
+
+@pytest.mark.parametrize("written", ["before it is asked", "after it is asked"])
+async def test_an_approval_at_the_moment_of_the_question_is_not_missed(
+    house: Dispatcher, desk: Desk, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    """The step has seen that nobody has decided, and whoever decides that nobody is asked."""
+    judge, ask, decide = desk.beside("rita", Role.REVIEWER), StepCall.ask_person, Versions.decide
+    deciding = asyncio.Event()
+    decisions: list[asyncio.Task[Any]] = []
+
+    async def decide_late(self: Versions, caller: Caller, *rest: Any, **more: Any) -> Any:
+        if caller.user_id == "rita" and written == "after it is asked" and not deciding.is_set():
+            deciding.set()
+            await desk.settled(run)
+        return await decide(self, caller, *rest, **more)
+
+    async def ask_late(self: StepCall, *rest: Any, **more: Any) -> Any:
+        if not decisions:
+            [model] = (await desk.call("models")).models
+            decisions.append(asyncio.create_task(judge.call("approve", model=model.id)))
+            await (deciding.wait() if written == "after it is asked" else decisions[0])
+        return await ask(self, *rest, **more)
+
+    monkeypatch.setattr(StepCall, "ask_person", ask_late)  # moments that can't be met from outside
+    monkeypatch.setattr(Versions, "decide", decide_late)
+    await desk.call("settings_set", models=["popularity"], approval=True)
+    await desk.add(shop())
+    run = await desk.start("run_pipeline")
+    view = await desk.settled(run)
+    if view.state is RunState.WAITING:
+        assert written == "after it is asked"
+        await decisions[0]
+        view = await desk.ended(run)
+    assert view.state is RunState.DONE, view
+    shown = (await desk.call("pipelines")).runs[0]
+    assert shown.outcome is Outcome.DEPLOYED
+    [model] = (await desk.call("models")).models
+    assert (model.approval, model.decided_by) == ("approved", "Rita")
+    inbox = await house.platform.flows.approvals.list(desk.caller, Sought())
+    assert inbox == []
 
 
 async def _newest(desk: Desk, outcome: Outcome) -> PipelineRun:

@@ -84,14 +84,19 @@ class Approvals:
         work = current_work()
         if work is None or work.run_id != run_id or work.step is not None:
             raise Bug("A run asks a person in its own workflow, between steps.")
+        words = dict(asked)
+        once_asked = words.pop("once_asked", None)
         try:
-            question = Question.model_validate(asked)
+            question = Question.model_validate(words)
         except ValidationError as error:
             raise Bug(f"The question can't be asked: {error.errors()[0]['msg']}.") from error
         approval_id = await self._execution.step(
             "ask", partial(self._open, run_id, question), (), 1
         )
         row = await self._read(lambda s: s.get_one(ApprovalRow, approval_id))
+        if once_asked is not None and row.state == ApprovalState.OPEN:
+            await once_asked()
+            row = await self._read(lambda s: s.get_one(ApprovalRow, approval_id))
         if row.state in (ApprovalState.DECIDED, ApprovalState.EXPIRED):
             return rows.decision_of(row)
         # Branches beside this one feel the cancelling and may end this task: leaving goes on.

@@ -3,7 +3,7 @@
 Only shapes and what a shape can check by itself. Who may decide, and what a decision does, is not here.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypedDict
@@ -76,6 +76,9 @@ class Asking(TypedDict, total=False):
     """How long from now it waits before it moves."""
     remind_before: timedelta | None
     """How long before the deadline those who are asked get a second e-mail."""
+    once_asked: Callable[[], Awaitable[None]]
+    """Called while the question stands and before the run leaves, perhaps more than once. Where the same
+    can be decided elsewhere, it looks whether that has just been done, and answers the question."""
 
 
 class Question(BaseModel):

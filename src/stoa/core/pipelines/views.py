@@ -68,6 +68,14 @@ class Edge(BaseModel):
     label: str = ""
 
 
+class Graph(BaseModel):
+    """What is drawn as boxes with states and arrows between them."""
+
+    title: str
+    nodes: list[Node]
+    edges: list[Edge]
+
+
 class PipelineRun(BaseModel):
     """One run of a pipeline in the history."""
 
@@ -84,8 +92,5 @@ class PipelineRun(BaseModel):
     ended_at: datetime | None
 
 
-class PipelineView(PipelineRun):
+class PipelineView(PipelineRun, Graph):
     """One run with its graph."""
-
-    nodes: list[Node]
-    edges: list[Edge]

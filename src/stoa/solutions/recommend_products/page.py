@@ -71,10 +71,13 @@ async def _show_shops(context: PageContext, names: list[str]) -> None:
         with place:
             await show_tabs(context, _tabs(shop), ends_on_leaving=True)
 
+    first = names[0]
     if len(names) > 1:
         with tag("div", "", "line"):
-            chosen = ui.select(names, value=names[0], label="Shop").props("outlined dense")
+            asked = ui.context.client.request.query_params.get("shop")
+            first = asked if asked in names else names[0]
+            chosen = ui.select(names, value=first, label="Shop").props("outlined dense")
             dress(chosen, test="shop")
             chosen.on_value_change(lambda: guarded(lambda: build(str(chosen.value))))
     place = tag("div", "", "stack")
-    await build(names[0])
+    await build(first)

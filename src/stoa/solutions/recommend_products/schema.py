@@ -345,11 +345,16 @@ class ModelRequest(Request):
 
 
 class Node(Result):
-    """Something in the lineage: a data set, a model, files, an endpoint."""
+    """Something in the lineage: a data set, a run, a job, files, a model, an endpoint."""
 
     id: str
     kind: str
+    """`dataset`, `run`, `job`, `artefact`, `model`, `endpoint` or `other`."""
     name: str
+    state: str = ""
+    """Of what has one: a run, a job, an endpoint; of a model whether it is approved."""
+    run: str = ""
+    """The run that made it, where one did."""
 
 
 class Arrow(Result):

@@ -6,12 +6,13 @@ it has been done: a job is found by its key, a model version by the run, an endp
 
 import asyncio
 import tempfile
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from stoa.base.errors import NotFound, Refused
+from stoa.base.errors import Conflict, NotFound, Refused
 from stoa.base.identity.caller import Caller, Role
 from stoa.contract import Call
 from stoa.core.flows.questions import Decision
@@ -30,6 +31,7 @@ from stoa.solutions.recommend_products.judging import best_of, checks_of, proble
 from stoa.solutions.recommend_products.models import (
     APPROVE,
     REJECT,
+    answer,
     champion_of,
     model_of,
     plain_metrics,
@@ -232,7 +234,7 @@ async def _packed(call: Call, shop: str, trained: str) -> ArtefactView:
 async def approve(step: StepCall, plan: Plan, registered: Registered, verdict: Verdict) -> Decided:
     """Let a person decide where the settings say so; else what passed its checks may serve.
 
-    Whoever has decided on the registered version before the question was put is not asked again.
+    Whoever has decided on the registered version by then is not asked again.
     """
     call: Call = step.call
     row = await model_of(call, registered.model)
@@ -243,8 +245,7 @@ async def approve(step: StepCall, plan: Plan, registered: Registered, verdict: V
         decision = await _asked(step, plan, registered, verdict)
         decided = _meaning(decision)
         if decision.decided_by is not None:
-            name = decision.decided_by_name or decision.decided_by
-            by = Caller(call.caller.workspace_id, decision.decided_by, Role.REVIEWER, name)
+            by = _reviewer(call, decision.decided_by, decision.decided_by_name)
     row = await model_of(call, registered.model)
     status = Approval.APPROVED if decided.approved else Approval.REJECTED
     if row.status is not status:
@@ -254,7 +255,17 @@ async def approve(step: StepCall, plan: Plan, registered: Registered, verdict: V
 
 
 async def _asked(step: StepCall, plan: Plan, registered: Registered, verdict: Verdict) -> Decision:
+    call: Call = step.call
     assert verdict.chosen is not None
+
+    async def decided_meanwhile() -> None:
+        row = await model_of(call, registered.model)
+        if row.status is not Approval.PENDING and row.decided_by is not None:
+            choice = APPROVE if row.status is Approval.APPROVED else REJECT
+            by = _reviewer(call, row.decided_by, row.decided_by_name)
+            with suppress(Conflict):  # somebody answers the question itself right now: that holds
+                await answer(call, by, row.id, choice, row.reason)
+
     return await step.ask_person(
         f"May {verdict.chosen.model} v{registered.version} serve the shop “{plan.shop}”?",
         choices=[APPROVE, REJECT],
@@ -267,7 +278,13 @@ async def _asked(step: StepCall, plan: Plan, registered: Registered, verdict: Ve
         },
         deadline=timedelta(hours=plan.settings.approval_hours),
         default_choice=REJECT,
+        once_asked=decided_meanwhile,
     )
+
+
+def _reviewer(call: Call, user: str, name: str) -> Caller:
+    """Whoever has decided, as a caller."""
+    return Caller(call.caller.workspace_id, user, Role.REVIEWER, name or user)
 
 
 def _meaning(decision: Decision) -> Decided:

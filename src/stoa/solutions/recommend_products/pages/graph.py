@@ -1,32 +1,16 @@
 """A run of the pipeline as the graph widget takes it."""
 
-from stoa.core.pipelines.views import Edge, Node, PipelineView, StepItem, StepState
-from stoa.solutions.recommend_products.names import SOLUTION
-from stoa.solutions.recommend_products.schema import Outcome, PipelineRun, StepPart
+from collections.abc import Mapping, Sequence
 
-_STATES = {
-    Outcome.RUNNING: StepState.RUNNING,
-    Outcome.WAITING: StepState.WAITING,
-    Outcome.FAILED: StepState.FAILED,
-    Outcome.ROLLED_BACK: StepState.FAILED,
-    Outcome.CANCELLED: StepState.CANCELLED,
-}
+from stoa.core.pipelines.views import Edge, Graph, Node, StepItem, StepState
+from stoa.solutions.recommend_products.schema import PipelineRun, StepPart
 
 
-def graph_of(run: PipelineRun) -> PipelineView:
+def graph_of(run: PipelineRun) -> Graph:
     """Its steps and arrows."""
-    return PipelineView(
-        id=run.id,
-        run_id=run.run or None,
-        pipeline=SOLUTION,
+    after = {step.name: step.after for step in run.steps}
+    return Graph(
         title="Recommendations",
-        state=_STATES.get(run.outcome, StepState.DONE),
-        error="",
-        trigger={},
-        inputs={},
-        started_by="",
-        created_at=run.started_at,
-        ended_at=None,
         nodes=[
             Node(name=step.name, items=[_item(part) for part in step.parts], **_fields(step))
             for step in run.steps
@@ -34,22 +18,20 @@ def graph_of(run: PipelineRun) -> PipelineView:
         edges=[
             Edge(source=source, target=step.name)
             for step in run.steps
-            for source in _direct(run, step.name)
+            for source in direct(after, step.name)
         ],
     )
 
 
-def _direct(run: PipelineRun, name: str) -> list[str]:
-    """The steps right before one: what comes before those is told by their own arrows."""
-    after = {step.name: step.after for step in run.steps}
-    before = set(after[name])
+def direct(after: Mapping[str, Sequence[str]], name: str) -> list[str]:
+    """What is right before a node: what comes before that is told by its own arrows."""
     further: set[str] = set()
-    for each in before:
+    for each in set(after[name]):
         further |= _all_before(after, each)
     return [each for each in after[name] if each not in further]
 
 
-def _all_before(after: dict[str, list[str]], name: str) -> set[str]:
+def _all_before(after: Mapping[str, Sequence[str]], name: str) -> set[str]:
     found = set(after[name])
     for each in after[name]:
         found |= _all_before(after, each)

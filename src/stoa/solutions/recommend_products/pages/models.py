@@ -6,6 +6,7 @@ from nicegui import ui
 
 from stoa.base.identity.caller import EDITORS, REVIEWERS
 from stoa.contract import PageContext
+from stoa.solutions.recommend_products.pages.lineage import draw_lineage
 from stoa.solutions.recommend_products.pages.words import metric, model_name, share
 from stoa.solutions.recommend_products.schema import LineageView, ModelView, ModelViews
 from stoa.ui.elements import button, dress, link, say, tag, text
@@ -107,7 +108,7 @@ class _Models:
             if view.approval == "approved" and not view.aliases and role in EDITORS:
                 button("Deploy", deploy, css="button-small", symbol="rocket_launch", test="deploy")
             button(
-                "Details", dialog_with(f"v{view.version} · {model_name(view.model)}", lambda d: self._details(d, view)),
+                "Details", dialog_with(f"v{view.version} · {model_name(view.model)}", lambda d: self._details(d, view), wide=True),
                 kind="plain", css="button-small", test="details",
             )  # fmt: skip
 
@@ -144,17 +145,9 @@ class _Models:
         if view.run:
             link("The run that made it", f"/runs/{view.run}")
         found: LineageView = await self._context.call("lineage", {"model": view.id})
-        names = {each.id: each for each in found.nodes}
-        with tag("div", "", "stack-tight"):
+        with tag("div", "", "stack-tight", test="lineage"):
             tag("h3", "Lineage")
-            with tag("ul", "", "small", test="lineage"):
-                for arrow in found.arrows:
-                    source, target = names[arrow.source], names[arrow.target]
-                    tag(
-                        "li",
-                        f"{source.kind} {source.name}  →  {target.kind} {target.name}",
-                        "wrap-anywhere",
-                    )
+            draw_lineage(view, found)
 
     async def _roll_back(self) -> None:
         more = "The model before it is loaded and tried, then it answers. No call is lost."

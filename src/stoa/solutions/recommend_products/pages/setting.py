@@ -1,11 +1,12 @@
 """The settings of a shop in a dialog: what is trained, when it is good enough, who approves."""
 
+from annotated_types import Ge, Le
 from nicegui import ui
 
 from stoa.base.errors import StoaError
 from stoa.contract import PageContext
 from stoa.solutions.recommend_products.pages.words import MODELS
-from stoa.solutions.recommend_products.schema import SettingsView
+from stoa.solutions.recommend_products.schema import Settings, SettingsView
 from stoa.ui.elements import button, dress, say, tag
 from stoa.ui.feedback import error_notice
 
@@ -30,11 +31,17 @@ async def open_settings(context: PageContext, shop: str, dialog: ui.dialog) -> N
         share = ui.number(
             "Share of a challenger", value=now.challenger_share, min=0, max=0.5, step=0.05
         )
+    with tag("div", "", "line"):
+        least = _count("replicas", "Least processes", now.replicas)
+        most = _count("most_replicas", "Most processes", now.most_replicas)
+    tag("p", "More than the least come with load; as of the next deploy.", "soft small")
     for each, name in (
         (metric, "metric"),
         (margin, "margin"),
         (coverage, "coverage"),
         (share, "share"),
+        (least, "replicas"),
+        (most, "most-replicas"),
     ):
         dress(each.props("outlined dense").classes("narrow-field"), test=f"set-{name}")
     approval = dress(
@@ -53,6 +60,8 @@ async def open_settings(context: PageContext, shop: str, dialog: ui.dialog) -> N
             "least_coverage": coverage.value,
             "challenger_share": share.value,
             "approval": bool(approval.value),
+            "replicas": least.value,
+            "most_replicas": most.value,
             "schedule": schedule.value or "",
         }
         trouble.clear()
@@ -67,3 +76,11 @@ async def open_settings(context: PageContext, shop: str, dialog: ui.dialog) -> N
 
     with tag("div", "", "dialog-actions"):
         button("Save", save, kind="primary", test="save-settings")
+
+
+def _count(field: str, label: str, value: int) -> ui.number:
+    """A whole number of the settings. It says the bounds, and leaves it to the API to keep them."""
+    bounds = Settings.model_fields[field].metadata
+    least = next(each.ge for each in bounds if isinstance(each, Ge))
+    most = next(each.le for each in bounds if isinstance(each, Le))
+    return ui.number(f"{label}, {least} to {most}", value=value, step=1)

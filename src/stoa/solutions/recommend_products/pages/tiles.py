@@ -62,7 +62,7 @@ def _inside(each: Tile) -> None:
         look = sum(product.attributes.get("category", product.item).encode()) % _LOOKS + 1
         tag("span", _initials(product.title), f"tile-picture tile-look-{look}", aria_hidden="true")
     with tag("span", "", "tile-words"):
-        tag("span", product.title, "tile-title")
+        tag("span", product.title, "tile-title", title=product.title)
         if each.note:
             tag("span", each.note, "soft small")
     if each.share is not None:
