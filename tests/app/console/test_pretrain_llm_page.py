@@ -85,8 +85,13 @@ def test_plans_and_failures_are_drawn(sample_site: Served, visit: Any) -> None:
     page = visit(sample_site, PAGE)
     ready(page)
     page.get_by_test_id("tab-plan").click()
-    page.get_by_test_id("layouts").wait_for()
     page.get_by_test_id("memory-bar").wait_for()
+    layouts = page.get_by_test_id("layouts").get_by_role("row")
+    layouts.nth(1).wait_for()
+    for each in layouts.all()[1:]:
+        step, tokens, mfu, memory, days = each.inner_text().split("\t")[1:6]
+        digits = [len(value.partition(".")[2]) for value in (step, tokens, mfu, memory, days)]
+        assert digits == [3, 0, 1, 2, 2]
     page.get_by_test_id("plan-sequences").fill("7")  # over 4,096 devices
     page.get_by_test_id("plan").click()
     page.get_by_test_id("nothing-fits").wait_for()
