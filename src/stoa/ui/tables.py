@@ -20,6 +20,8 @@ class Column:
     number: bool = False
     chip: bool = False
     """Show the value as a small label."""
+    digits: int | None = None
+    """Of a number: always so many behind the point, so that a column can be compared at a glance."""
 
 
 def table(
@@ -85,13 +87,18 @@ def plain(value: Any) -> str:
 
 
 def _column(column: Column) -> dict[str, Any]:
-    return {
+    shown: dict[str, Any] = {
         "name": column.key,
         "label": column.title or column.key.replace("_", " ").capitalize(),
         "field": column.key,
         "align": "right" if column.number else "left",
+        "classes": "cell-nowrap" if column.number else "",
         "sortable": True,
     }
+    if column.digits is not None:
+        digits = f"minimumFractionDigits: {column.digits}, maximumFractionDigits: {column.digits}"
+        shown[":format"] = f"value => value?.toLocaleString('en', {{ {digits} }}) ?? ''"
+    return shown
 
 
 def _row(columns: Sequence[Column], row: Mapping[str, Any], position: int) -> dict[str, Any]:

@@ -1,14 +1,23 @@
-"""The page of pretrain_llm in a real browser: runs with their curves, plans, failures, and bad input."""
+"""The page of pretrain_llm in a real browser: runs with their curves, alarms and scores, plans, failures, and
+bad input."""
 
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stoa.base.settings import Settings
+from stoa.solutions.pretrain_llm.choosing import changed, named_recipe
 from tests.app.console.served import Served
 from tests.app.console.test_browser import live
+from tests.conftest import lacking
+from tests.solutions.pretrain_llm.conftest import SAMPLE, TINY
 
 pytestmark = pytest.mark.slow
 PAGE = "/solutions/pretrain_llm"
+TASKS = SAMPLE.parent / "tasks"
 
 
 def ready(page: Any) -> None:
@@ -85,8 +94,13 @@ def test_plans_and_failures_are_drawn(sample_site: Served, visit: Any) -> None:
     page = visit(sample_site, PAGE)
     ready(page)
     page.get_by_test_id("tab-plan").click()
-    page.get_by_test_id("layouts").wait_for()
     page.get_by_test_id("memory-bar").wait_for()
+    layouts = page.get_by_test_id("layouts").get_by_role("row")
+    layouts.nth(1).wait_for()
+    for each in layouts.all()[1:]:
+        step, tokens, mfu, memory, days = each.inner_text().split("\t")[1:6]
+        digits = [len(value.partition(".")[2]) for value in (step, tokens, mfu, memory, days)]
+        assert digits == [3, 0, 1, 2, 2]
     page.get_by_test_id("plan-sequences").fill("7")  # over 4,096 devices
     page.get_by_test_id("plan").click()
     page.get_by_test_id("nothing-fits").wait_for()
@@ -118,3 +132,56 @@ def test_nothing_is_wider_than_a_phone(sample_site: Served, visit: Any) -> None:
         page.get_by_test_id(f"tab-{tab}").click()
         page.get_by_test_id(part).first.wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") == 390, tab
+
+
+def nervous(home: Path) -> None:
+    """An operator's recipe of six steps, whose alarm goes off as soon as a norm grows, and their tasks: two of
+    ours with few examples."""
+    recipe = changed(
+        named_recipe(Settings.load(home=home), "sample"),
+        [
+            *TINY,
+            "name=nervous",
+            "stability.window=1",
+            "stability.alarm=1.01",
+            "checkpoints.keep_every=3",
+        ],
+    )
+    (home / "recipes").mkdir()
+    (home / "recipes" / "nervous.toml").write_text(recipe.to_toml(), encoding="utf-8")
+    (home / "tasks").mkdir()
+    for name in ("harbour_spelling", "harbour_text"):
+        shutil.copy(TASKS / f"{name}.yaml", home / "tasks")
+        examples = (TASKS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        (home / "tasks" / f"{name}.jsonl").write_text("".join(examples[:4]), encoding="utf-8")
+
+
+@pytest.mark.timeout(400)
+def test_an_alarm_is_told_and_checkpoints_are_judged(sample_site: Served, visit: Any) -> None:
+    if find_spec("lm_eval") is None:
+        lacking("lm_eval")
+    nervous(sample_site.home)
+    page = visit(sample_site, PAGE)
+    ready(page)
+    page.get_by_test_id("new-run").click()
+    page.get_by_role("combobox", name="Recipe").click()
+    page.get_by_role("option", name="nervous").click()
+    page.get_by_test_id("start-run").click()
+    page.get_by_test_id("evaluate-run").wait_for(timeout=180_000)
+    told = page.get_by_test_id("alarm").inner_text()
+    assert "The mean of the gradient norm grew beyond 1.01 times its lowest" in told
+
+    page.get_by_test_id("evaluate-run").click()
+    page.get_by_test_id("judge").click()
+    scores = page.get_by_test_id("scores")
+    scores.wait_for(timeout=180_000)
+    head, *rows = [each.inner_text().split("\t") for each in scores.get_by_role("row").all()]
+    assert len(head) == 4
+    assert [(step, tokens) for step, tokens, _, _ in rows] == [("3", "96"), ("6", "192")]
+    for _, _, spelled, bits in rows:
+        assert 0 <= float(spelled) <= 1
+        assert 4 < float(bits) < 8
+    figure = page.get_by_test_id("score-curves")
+    figure.press("End")
+    figure.locator(".curves-readout").get_by_text("tokens 192").wait_for()
+    assert f"harbour text: {rows[-1][3][:4]}" in figure.locator(".curves-readout").inner_text()

@@ -87,21 +87,6 @@ def test_a_model_that_cannot_order_is_neither_chosen_nor_let_through() -> None:
     assert failed(trained(ties=0.1, validation_ties=0.05), {}) == []
 
 
-def test_a_champion_that_cannot_order_is_no_bar() -> None:
-    """By the protocol its equal scores count as hits: nothing could ever be better."""
-    flat = {"ndcg": 1.0, "hr": 1.0, "ties": 0.4}
-    checks = checks_of(trained(), flat, Settings())
-    assert [each.name for each in checks if not each.passed] == []
-    [why] = [each.why for each in checks if each.name == "better"]
-    assert why == (
-        "NDCG@10 0.3000; the champion's 1.0000 is no bar, for in 40.0% of the lists it scores most items"
-        " as it scores the one held out."
-    )
-    assert failed(trained(), {**flat, "ties": 0.1}) == ["better"]
-    assert failed(trained(), {**flat, "ties": 0.0, "validation_ties": 1.0}) == []
-    assert failed(trained(ties=0.4), flat) == ["ordered"]
-
-
 def test_coverage_size_and_nobody_to_judge_by_keep_it_out() -> None:
     assert failed(trained(coverage=0.001), {}) == ["coverage"]
     assert failed(trained(megabytes=5000), {}) == ["size"]

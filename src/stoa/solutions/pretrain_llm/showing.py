@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stoa.base.settings import Settings
+from stoa.compute.training.pretraining.recipe import Recipe
 from stoa.contract import Call
 from stoa.core.jobs.job import Curve as Measured
 from stoa.solutions.pretrain_llm import measures
@@ -79,7 +80,7 @@ async def show_run(call: Call, request: ShowRun) -> RunView:
         curves=[_curve(each) for each in found],
         spikes=spikes[:_MOST_SPIKES],
         one_step_spikes=_one_step(seen, spikes),
-        alarms=_alarms(seen),
+        alarms=_alarms(seen, recipe),
         mfu_attention=seen.value(measures.MFU_ATTENTION),
         ledger={name: round(each, 3) for name, each in _ledger(seen).items()},
         failures=seen.booked.failures if seen.booked else 0,
@@ -129,10 +130,11 @@ def _one_step(seen: Seen, spikes: Sequence[Spike]) -> float | None:
     return sum(each.steps == 1 for each in spikes) / len(spikes) if spikes else None
 
 
-def _alarms(seen: Seen) -> list[str]:
+def _alarms(seen: Seen, recipe: Recipe | None) -> list[str]:
     """What the watch over the run counted, in words."""
+    beyond = "far above" if recipe is None else f"beyond {recipe.stability.alarm:g} times"
     words = {
-        "alarms": "The mean of the gradient norm grew beyond three times its lowest",
+        "alarms": f"The mean of the gradient norm grew {beyond} its lowest",
         "not_finite": "Loss or gradient was no finite number",
         "diverged": "The loss was far above its lowest",
     }

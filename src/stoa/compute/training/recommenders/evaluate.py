@@ -59,7 +59,11 @@ def evaluate(run: RunFolder, recipe: EvaluateRecipe) -> None:
 def judged_by_name(
     model: Recommender, ids: Ids, prepared: Prepared, held_out: HeldOut
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Rank of each held-out item, and which lists are tied, for a model with ids of its own."""
+    """Rank of each held-out item, and which lists are tied, for a model with ids of its own.
+
+    What serves is the bar for what may replace it, so a list that it can't order is a miss: by the
+    protocol it would be a hit, and a model that knows nothing here could never be replaced.
+    """
     users = _places(prepared.ids.users, ids.users)
     items = _places(prepared.ids.items, ids.items)
     found = np.empty(len(held_out), np.int64)
@@ -77,7 +81,7 @@ def judged_by_name(
         negatives = held_out.negatives[row][None, :]
         found[row] = ranks_of(scores[None, :], negatives)[0]
         tied[row] = are_tied(scores[None, :], held_out.items[row][None], negatives)[0]
-        if places[0] < 0:  # what can't be offered is no hit, though nothing scored more
+        if places[0] < 0 or tied[row]:  # what can't be offered is no hit either
             found[row] = len(wanted)
     return found, tied
 

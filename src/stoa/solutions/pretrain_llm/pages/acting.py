@@ -38,7 +38,7 @@ def actions(context: PageContext, view: RunView, changed: Callable[[], Awaitable
         elif run.state != "done":
             button("Go on", resume, symbol="play_arrow", test="resume-run")
         else:
-            button("Export", _exporting(context, view), symbol="deployed_code", test="export-run")
+            button("Export", _exporting(context, view), symbol="inventory_2", test="export-run")
             button("Evaluate", _evaluating(context, view), symbol="grading", test="evaluate-run")
 
 

@@ -40,10 +40,10 @@ def scores(found: Evaluation) -> None:
     """The table and the curves."""
     tasks = list(dict.fromkeys(score.task for each in found.checkpoints for score in each.scores))
     columns = [Column("step", number=True), Column("tokens")]
-    columns += [Column(task, task.replace("_", " "), number=True) for task in tasks]
+    columns += [Column(task, task.replace("_", " "), number=True, digits=4) for task in tasks]
     rows = [
         {"id": str(each.step), "step": each.step, "tokens": large(each.tokens)}
-        | {score.task: round(score.value, 4) for score in each.scores}
+        | {score.task: score.value for score in each.scores}
         for each in found.checkpoints
     ]
     table(columns, rows, label="Scores of checkpoints", test="scores")

@@ -90,11 +90,11 @@ def _content(found: Planned) -> None:
 
 _COLUMNS = [
     Column("layout"),
-    Column("step", "Step, s", number=True),
-    Column("tokens", "Tokens/s"),
-    Column("mfu", "MFU, %", number=True),
-    Column("memory", "Memory, GB", number=True),
-    Column("days", "Days a trillion tokens", number=True),
+    Column("step", "Step, s", number=True, digits=3),
+    Column("tokens", "Tokens/s", number=True, digits=0),
+    Column("mfu", "MFU, %", number=True, digits=1),
+    Column("memory", "Memory, GB", number=True, digits=2),
+    Column("days", "Days a trillion tokens", number=True, digits=2),
     Column("here", "Our engine"),
 ]
 
@@ -103,10 +103,10 @@ def _row(place: int, layout: LayoutView) -> dict[str, Any]:
     return {
         "id": str(place),
         "layout": layout.layout,
-        "step": round(layout.step_total_seconds, 3),
-        "tokens": large(layout.tokens_per_second),
-        "mfu": round(100 * layout.mfu, 1),
-        "memory": round(layout.memory_total_gb, 2),
+        "step": layout.step_total_seconds,
+        "tokens": float(f"{layout.tokens_per_second:.3g}"),
+        "mfu": 100 * layout.mfu,
+        "memory": layout.memory_total_gb,
         "days": layout.days_per_trillion_tokens,
         "here": "runs it" if layout.runs_here else "",
     }
