@@ -257,10 +257,21 @@ def test_fusion_by_rank() -> None:
     ordered = fuse(found("a", "b", "b", "c"), found("c", "a"))
     fused = {each.passage_id: each for each in ordered}
     assert [each.passage_id for each in ordered] == ["a", "c", "b"]
-    assert fused["a"].score == pytest.approx(1 / 61 + 1 / 62)
-    assert fused["b"].score == pytest.approx(1 / 62)
-    assert fused["c"].score == pytest.approx(1 / 63 + 1 / 61)  # the second window of b took no rank
+    assert fused["a"].score == pytest.approx(0.75 / 11 + 1 / 12)
+    assert fused["b"].score == pytest.approx(0.75 / 12)
+    assert fused["c"].score == pytest.approx(
+        0.75 / 13 + 1 / 11
+    )  # the second window of b took no rank
     assert fused["b"].similarity is None
+
+
+def test_what_only_words_find_is_among_the_first_ten() -> None:
+    """A part number says nothing to an encoder."""
+    by_words = [Found(f"{name}.0", 1.0) for name in ("part", "other")]
+    by_meaning = [Found(f"near{number}.0", 0.5) for number in range(40)]
+    ordered = [each.passage_id for each in fuse(by_words, by_meaning)]
+    assert ordered.index("part") == 4
+    assert ordered.index("other") < 10
 
 
 async def test_another_embedder_means_a_rebuild(

@@ -1,7 +1,7 @@
 """Hybrid search: by words and by meaning at once, fused by rank, checked against the database; where a
 reranker is configured, it reads the best of them and puts them in order.
 
-Reciprocal rank fusion (Cormack et al. 2009) needs no common scale of the two scores. What the index
+Reciprocal rank fusion (Cormack et al. 2009), weighted, needs no common scale of the two scores. What the index
 offers is only believed after the database has said that the document is published, in a collection
 that was asked for, and chosen by the caller; so an index that lags behind, or lies, can't leak a
 passage. All that is asked of the database is asked in one transaction: of one moment, and at one price.
@@ -29,7 +29,10 @@ T = TypeVar("T")
 
 Mode = Literal["hybrid", "keyword", "vector"]
 
-_RANK_CONSTANT = 60
+_RANK_CONSTANT = 10
+"""The published 60 makes the first ranks nearly equal; ten are read for an answer, so they matter more."""
+_WEIGHT_OF_WORDS = 0.75
+"""Beside meaning, which finds more: a passage that only its words find is still among the first ten."""
 _CANDIDATES = 40
 """Windows that each search offers. Of 100, what both rank low pushed out what one ranks high."""
 _CANDIDATES_A_HIT = 4
@@ -271,7 +274,7 @@ class Searcher:
 def fuse(by_words: Sequence[Found], by_meaning: Sequence[Found]) -> list[Candidate]:
     """Candidates, best first. Of several windows of a passage its best one counts."""
     candidates: dict[str, Candidate] = {}
-    for found in (by_words, by_meaning):
+    for found, weight in ((by_words, _WEIGHT_OF_WORDS), (by_meaning, 1.0)):
         rank = 0
         seen: set[str] = set()
         for each in found:
@@ -282,7 +285,7 @@ def fuse(by_words: Sequence[Found], by_meaning: Sequence[Found]) -> list[Candida
             candidate = candidates.setdefault(
                 each.passage_id, Candidate(each.passage_id, each.id, page=each.page)
             )
-            candidate.score += 1 / (_RANK_CONSTANT + rank)
+            candidate.score += weight / (_RANK_CONSTANT + rank)
             if found is by_meaning:
                 candidate.similarity = each.score
     return sorted(
