@@ -115,7 +115,7 @@ def _model(
     )
     found: LlamaForCausalLM = LlamaForCausalLM.from_pretrained(scratch, dtype=torch.float32)
     found.train(False)
-    return found
+    return found.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 class _Harness:
