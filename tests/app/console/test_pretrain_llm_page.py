@@ -80,6 +80,7 @@ def test_a_run_at_work_is_read_with_the_keyboard_and_stopped(
     page.get_by_test_id("confirm-yes").click()
     page.get_by_test_id("run-stopped").wait_for(timeout=120_000)
     page.get_by_test_id("resume-run").wait_for()
+    page.get_by_test_id("evaluate-run").wait_for()  # it has checkpoints
 
 
 def test_runs_are_compared(sample_site: Served, visit: Any) -> None:

@@ -35,11 +35,12 @@ def actions(context: PageContext, view: RunView, changed: Callable[[], Awaitable
     with tag("div", "", "line"):
         if run.state in AT_WORK:
             button("Stop", stop, kind="danger", symbol="stop", test="stop-run")
-        elif run.state != "done":
-            button("Go on", resume, symbol="play_arrow", test="resume-run")
-        else:
+            return
+        if run.state == "done":
             button("Export", _exporting(context, view), symbol="inventory_2", test="export-run")
-            button("Evaluate", _evaluating(context, view), symbol="grading", test="evaluate-run")
+        else:
+            button("Go on", resume, symbol="play_arrow", test="resume-run")
+        button("Evaluate", _evaluating(context, view), symbol="grading", test="evaluate-run")
 
 
 def _exporting(context: PageContext, view: RunView) -> Callable[[], Awaitable[None]]:
