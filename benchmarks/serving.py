@@ -1,13 +1,18 @@
 """How many rankings a second come through the whole API, and what each costs.
 
-`python -m benchmarks.serving`. `rank` of recommend_products, in the house of all solutions, orders 25 items
-for a user with a registered NeuMF of the size of MovieLens-1M, with an API key, through REST. An open-loop generator (`open_loop.py`) shares the machine with the server; latency
-counts from the moment a request was due. CPU seconds are those of the server and its replicas, so they
-hold on a busy machine too. Beside it, in the same run: plain FastAPI with the same network in torch in
-its own process, without any authentication, which is what most people would write first.
+    python -m benchmarks.serving [--locust PYTHON]
+
+`rank` of recommend_products, in the house of all solutions, orders 25 items for a user with a registered
+NeuMF of the size of MovieLens-1M, with an API key, through REST. An open-loop generator (`open_loop.py`)
+shares the machine with the server; latency counts from the moment a request was due. CPU seconds are those
+of the server and its replicas, so they hold on a busy machine too. Beside it, in the same run: plain FastAPI
+with the same network in torch in its own process, without any authentication, which is what most people
+would write first. With a Python that has locust, `locustfile.py` asks both sorts of requests, too.
 """
 
+import argparse
 import asyncio
+import csv
 import json
 import os
 import socket
@@ -30,6 +35,7 @@ CANDIDATES, BODIES = 25, 500
 RATE, SECONDS = 1000, 5
 LIMIT_MS = 20.0
 RATES = (500, 1000, 1500, 2000, 3000)
+LOCUST_USERS = 50
 
 
 def requests(path: str, key: str) -> list[bytes]:
@@ -134,6 +140,23 @@ async def updating(port: int, made: Sequence[bytes], home: Path, versions: list[
     return whole
 
 
+def locust(python: str, port: int, key: str, folder: Path) -> dict[str, str]:
+    """What locust says of the rankings by `LOCUST_USERS`, ten a second each: a row of its statistics."""
+    words = ["-m", "locust", "-f", str(Path(__file__).with_name("locustfile.py")), "--headless"]
+    words += ["-u", str(LOCUST_USERS), "-r", str(LOCUST_USERS), "-t", "20s", "--reset-stats"]
+    words += ["--host", f"http://127.0.0.1:{port}", "--csv", str(folder / "locust")]
+    environment = {
+        **os.environ,
+        "STOA_KEY": key,
+        "STOA_USERS": str(USERS),
+        "STOA_ITEMS": str(ITEMS),
+    }
+    subprocess.run([python, *words], env=environment, check=False, capture_output=True)
+    with (folder / "locust_stats.csv").open() as table:
+        rows = {row["Name"]: row for row in csv.DictReader(table)}
+    return rows["/api/recommend_products/rank"]
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -142,6 +165,11 @@ def free_port() -> int:
 
 
 def main() -> None:
+    """Measure both, print and record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--locust", metavar="PYTHON", help="a Python that has locust")
+    given = parser.parse_args()
+    told = None
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         key, versions = asyncio.run(prepared(home))
@@ -153,6 +181,8 @@ def main() -> None:
             our_rate = sustained(server, port, made)
             our_most, our_most_cpu = most(server, port, made)
             update = asyncio.run(updating(port, made, home, versions))
+            if given.locust:
+                told = locust(given.locust, port, key, home)
         port = free_port()
         made = requests("/rank", key)
         with running(("-m", "benchmarks.peer_serving", str(port)), port) as server:
@@ -184,6 +214,12 @@ def main() -> None:
         f"{RATE}/s: {update.ok} answered, p99 {update.percentile(0.99):.0f} ms, two updates; {busy}"
     )
     record("ranking, failed requests during updates", float(update.failed), "", note=note)
+    if told is not None:
+        users = f"{LOCUST_USERS} users of locust, which shares the two cores; {busy}"
+        record("ranking, locust", float(told["Requests/s"]), "/s", note=users)
+        record("ranking, locust, p50", float(told["50%"]), "ms", note=users)
+        record("ranking, locust, p99", float(told["99%"]), "ms", "limit", LIMIT_MS, note=users)
+        record("ranking, locust, failed", float(told["Failure Count"]), "", note=users)
 
 
 if __name__ == "__main__":
