@@ -34,8 +34,10 @@ async def at_work(
         stack.push_async_callback(platform.databases.close)
         await platform.inference.launch(serves=serves)
         stack.push_async_callback(platform.inference.close)
+        stack.push_async_callback(
+            platform.flows.close
+        )  # a launch may fail when its name is taken already
         await platform.flows.launch(works=works)
-        stack.push_async_callback(platform.flows.close)
         await platform.jobs.launch(works=works)
         stack.push_async_callback(platform.jobs.close)
         await platform.events.launch(works=works)

@@ -1,6 +1,7 @@
 """What keeps runs going: fair turns, workers' names, disagreements put right, who may still, retention."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -75,6 +76,28 @@ async def test_two_workers_of_one_name_are_refused(build: Build) -> None:
     three = build("same")
     await three.launch()
     await three.close()
+
+
+@pytest.mark.parametrize("broken", ["beat", "leave"])
+async def test_a_name_is_free_again_where_the_database_was_away(
+    build: Build, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """When a worker comes, or when it goes; another in the same process takes its name."""
+
+    def away(*_: Any, **__: Any) -> None:
+        raise sa.exc.OperationalError("", {}, Exception("terminating connection"))
+
+    one = build("same")
+    if broken == "leave":
+        await one.launch()
+    monkeypatch.setattr(one._workers, "_write", away)
+    with pytest.raises(sa.exc.OperationalError):
+        await (one.launch() if broken == "beat" else one.close())
+    with suppress(sa.exc.OperationalError):
+        await one.close()
+    two = build("same")
+    await two.launch()
+    await two.close()
 
 
 async def test_a_worker_that_goes_leaves_no_row(flows: Flows, database: Database) -> None:

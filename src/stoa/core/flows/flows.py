@@ -6,6 +6,7 @@ It knows no solution: it runs registered functions by name.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar, Unpack
@@ -143,19 +144,19 @@ class Flows:
         )
 
     async def close(self) -> None:
-        """Stop taking work; unfinished runs go on at the next launch, here or elsewhere."""
+        """Stop taking work; unfinished runs go on at the next launch, here or elsewhere. Also after a launch
+        that failed."""
         if not self._launched or self._closed:
             return
         self._closed = True
-        try:
+        async with AsyncExitStack() as stack:  # each is done, whatever becomes of those before it
+            stack.push_async_callback(asyncio.to_thread, self._engine.close)
+            stack.push_async_callback(asyncio.to_thread, self._workers.leave)
+            stack.push_async_callback(self._watch.close)
+            stack.push_async_callback(self._engine.stop)
             for keeper in self._keepers:
                 await asyncio.to_thread(keeper.stop)
             await self._execution.close()
-        finally:
-            await self._engine.stop()
-        await self._watch.close()
-        await asyncio.to_thread(self._workers.leave)
-        await asyncio.to_thread(self._engine.close)
 
     async def start(
         self,

@@ -75,13 +75,18 @@ class Workers:
         self.beat()
 
     def leave(self) -> None:
-        """Hand over what was begun and go. Blocking."""
+        """Hand over what was begun and go. Blocking.
+
+        Where the database can't be told, the lock is free all the same, so that others find this one dead.
+        """
         if self._lock is None:
             return
-        self._engine.hand_over(self._engine.executor_id)
-        self._write(lambda s: _remove(s, self._engine.executor_id))
-        self._lock.release()
-        self._lock = None
+        try:
+            self._engine.hand_over(self._engine.executor_id)
+            self._write(lambda s: _remove(s, self._engine.executor_id))
+        finally:
+            self._lock.release()
+            self._lock = None
 
     def beat(self) -> None:
         """Say that this process lives."""
