@@ -120,9 +120,9 @@ class Attributes:
 
     def nearest(self, tags: Sequence[int], among: NDArray[np.bool_]) -> Items:
         """The items `among` those marked that share most with these tags; none where none does."""
-        likeness = np.where(among, self.likeness(tags), 0)
-        few = min(NEIGHBOURS, len(likeness))
-        if not few:
+        few = min(NEIGHBOURS, self._item_count)
+        if not few or not len(tags):
             return np.zeros(0, np.int64)
+        likeness = np.where(among, self.likeness(tags), 0)
         near = np.argpartition(-likeness, few - 1)[:few]
         return near[likeness[near] > 0].astype(np.int64)

@@ -102,7 +102,8 @@ class Recommending:
         scores = self._scores(user, history, np.array(places, np.int64), near)
         if described:
             known += described
-            unknown = [name for name in unknown if name not in {*described}]
+            placed = set(described)
+            unknown = [name for name in unknown if name not in placed]
         order = np.argsort(-scores, kind="stable").tolist()
         ranked = scores.tolist()
         return {
