@@ -8,9 +8,9 @@ With `--ocr` the loader reads the pictures on pages too, by tesseract.
 Prints one JSON object: pages, chunks, seconds, processor seconds, peak resident memory in MiB.
 """
 
+import argparse
 import json
 import resource
-import sys
 import time
 from pathlib import Path
 
@@ -63,17 +63,20 @@ def processor_seconds() -> float:
 
 def main() -> None:
     """Ingest the files and print the figures."""
-    given = sys.argv[1:]
-    reading = {"extract_images": True, "images_parser": TesseractBlobParser()}
-    if given[0] != "--ocr":
-        reading = {}
-    model, scratch, *files = [each for each in given if each != "--ocr"]
-    encoder = Encoder(Path(model))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--ocr", action="store_true")
+    parser.add_argument("model", type=Path)
+    parser.add_argument("scratch")
+    parser.add_argument("files", nargs="+")
+    given = parser.parse_args()
+    pictures = {"extract_images": True, "images_parser": TesseractBlobParser()}
+    reading = pictures if given.ocr else {}
+    encoder = Encoder(given.model)
     splitter = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200)
-    store = Chroma("bench", encoder, persist_directory=scratch)
+    store = Chroma("bench", encoder, persist_directory=given.scratch)
     begun, used = time.perf_counter(), processor_seconds()
     pages = chunks = 0
-    for file in files:
+    for file in given.files:
         loaded = PyPDFLoader(file, **reading).load()
         pieces = splitter.split_documents(loaded)
         pages += len(loaded)

@@ -34,9 +34,8 @@ async def at_work(
         stack.push_async_callback(platform.databases.close)
         await platform.inference.launch(serves=serves)
         stack.push_async_callback(platform.inference.close)
-        stack.push_async_callback(
-            platform.flows.close
-        )  # a launch may fail when its name is taken already
+        # A launch may fail when its name is taken already.
+        stack.push_async_callback(platform.flows.close)
         await platform.flows.launch(works=works)
         await platform.jobs.launch(works=works)
         stack.push_async_callback(platform.jobs.close)

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final, TypeVar, TypeVarTuple
 
 import sqlalchemy as sa
 from pydantic import BaseModel
@@ -19,6 +19,7 @@ from stoa.base.identity.passwords import Passwords, check_new_password
 from stoa.base.identity.tables import ApiKey, Membership, User, Workspace
 
 T = TypeVar("T")
+Columns = TypeVarTuple("Columns")
 LONGEST_NAME: Final = 200
 _EMAIL = re.compile(r"[^\s@<>\"']{1,64}@[^\s@<>\"']{1,189}")
 SAMPLE_WORKSPACE: Final = "workspace_sample"
@@ -140,11 +141,9 @@ class People:
     async def members(self, caller: Caller) -> list[MemberView]:
         """The members of the caller's workspace, by name. Raises Forbidden for narrowed keys."""
         _check_admin_scope(caller)
-        query = (
-            sa.select(User.id, User.email, User.name, Membership.role, Membership.created_at)
-            .join(Membership, Membership.user_id == User.id)
-            .where(Membership.workspace_id == caller.workspace_id)
-            .order_by(User.name, User.id)
+        query = _members_of(
+            caller.workspace_id,
+            sa.select(User.id, User.email, User.name, Membership.role, Membership.created_at),
         )
         rows = await self._read(lambda s: s.execute(query).all())
         return [
@@ -160,12 +159,7 @@ class People:
 
     async def names(self, workspace_id: str) -> dict[str, str]:
         """The names of a workspace's members by user id, in the order of the names."""
-        query = (
-            sa.select(User.id, User.name)
-            .join(Membership, Membership.user_id == User.id)
-            .where(Membership.workspace_id == workspace_id)
-            .order_by(User.name, User.id)
-        )
+        query = _members_of(workspace_id, sa.select(User.id, User.name))
         rows = await self._read(lambda s: s.execute(query).all())
         return {each.id: each.name for each in rows}
 
@@ -253,6 +247,15 @@ class People:
 def stoa_itself(workspace_id: str) -> Caller:
     """Stoa acting for a workspace: the operator's commands, schedules, the first start."""
     return Caller(workspace_id, "stoa", Role.OWNER, "Stoa")
+
+
+def _members_of(workspace_id: str, query: sa.Select[*Columns]) -> sa.Select[*Columns]:
+    """A query over users and their memberships, narrowed to a workspace, by name."""
+    return (
+        query.join(Membership, Membership.user_id == User.id)
+        .where(Membership.workspace_id == workspace_id)
+        .order_by(User.name, User.id)
+    )
 
 
 def user_view(row: User) -> UserView:

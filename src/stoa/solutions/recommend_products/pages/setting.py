@@ -9,6 +9,7 @@ from stoa.solutions.recommend_products.pages.words import MODELS
 from stoa.solutions.recommend_products.schema import Settings, SettingsView
 from stoa.ui.elements import button, dress, say, tag
 from stoa.ui.feedback import error_notice
+from stoa.ui.forms import Shape
 
 
 async def open_settings(context: PageContext, shop: str, dialog: ui.dialog) -> None:
@@ -80,7 +81,7 @@ async def open_settings(context: PageContext, shop: str, dialog: ui.dialog) -> N
 
 def _count(field: str, label: str, value: int) -> ui.number:
     """A whole number of the settings. It says the bounds, and leaves it to the API to keep them."""
-    bounds = Settings.model_fields[field].metadata
-    least = next(each.ge for each in bounds if isinstance(each, Ge))
-    most = next(each.le for each in bounds if isinstance(each, Le))
-    return ui.number(f"{label}, {least} to {most}", value=value, step=1)
+    info = Settings.model_fields[field]
+    shape = Shape.of(info.annotation, info.metadata, info)
+    bounds = f"{shape.limit(Ge, 'ge')} to {shape.limit(Le, 'le')}"
+    return ui.number(f"{label}, {bounds}", value=value, step=1)
